@@ -1,0 +1,156 @@
+"""The composition root: the only place where everything meets."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import httpx
+from pydantic import SecretStr
+
+from bot.clock import Clock
+from bot.config import Settings
+from bot.credits.quotas import SpendingPolicy
+from bot.generations.account import ProviderAccount
+from bot.generations.courier import Courier
+from bot.generations.engine import Engine
+from bot.generations.notes import Notes
+from bot.generations.painter import Painter, Patience
+from bot.generations.protocols import Delivery, Fetcher
+from bot.generations.queue import FairQueue
+from bot.generations.references import ReferenceStage
+from bot.generations.repository import GenerationsRepository
+from bot.generations.service import Generations, Limits
+from bot.generations.store import FileStore
+from bot.generations.upkeep import Upkeep
+from bot.generations.views import Views
+from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient, RivyaError
+from bot.storage import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Everything below the ui, running."""
+
+    generations: Generations
+    engine: Engine
+    catalogue: Catalogue
+    store: FileStore
+    account: ProviderAccount
+    queue: FairQueue
+
+
+def new_id() -> str:
+    """Return a request id: 16 hex characters, 64 random bits."""
+    return secrets.token_hex(8)
+
+
+@asynccontextmanager
+async def open_core(
+    settings: Settings,
+    *,
+    database: Database,
+    http: httpx.AsyncClient,
+    delivery: Delivery,
+    fetcher: Fetcher,
+    clock: Clock,
+    rng: Random,
+    ids: Callable[[], str] = new_id,
+    api_key: Callable[[], SecretStr] | None = None,
+) -> AsyncIterator[Core]:
+    """Wire the core over an open database and connection pool, resume what was running, and stop it in order."""
+    client = RivyaClient(http, api_key=api_key or settings.rivya_api_key, clock=clock, rng=rng)
+    spending = SpendingPolicy(
+        settings.member_credits_per_month, settings.guild_credits_per_month, settings.account_credits_per_day
+    )
+    catalogue, durations, queue = Catalogue(), DurationBook(), FairQueue()
+    await _remember(database, catalogue, durations)
+    store = FileStore(Path(settings.data_dir))
+    account = ProviderAccount(database, client, clock)
+    views = Views(
+        database=database,
+        catalogue=catalogue,
+        durations=durations,
+        spending=spending,
+        clock=clock,
+        position=queue.position,
+    )
+    notes = Notes(database, clock, lambda request_id: courier.changed(request_id))
+    references = ReferenceStage(
+        database=database,
+        client=client,
+        catalogue=catalogue,
+        fetcher=fetcher,
+        store=store,
+        notes=notes,
+        clock=clock,
+    )
+
+    def forget(request_id: str) -> None:
+        notes.forget(request_id)
+        references.forget(request_id)
+
+    courier = Courier(database=database, delivery=delivery, views=views, store=store, clock=clock, forget=forget)
+    painter = Painter(
+        database=database,
+        client=client,
+        catalogue=catalogue,
+        references=references,
+        account=account,
+        durations=durations,
+        budget=RequestBudget(clock, per_minute=settings.polls_per_minute),
+        store=store,
+        notes=notes,
+        clock=clock,
+        rng=rng,
+        patience=Patience(trust_s=settings.idempotency_trust_s, deadline_s=settings.task_deadline_s),
+        changed=courier.changed,
+    )
+    generations = Generations(
+        database=database,
+        catalogue=catalogue,
+        limits=Limits(
+            allowed_guilds=settings.allowed_guilds,
+            spending=spending,
+            max_running_per_member=settings.max_running_per_member,
+            max_waiting=settings.max_waiting,
+            disk_reserve_bytes=settings.disk_reserve_bytes,
+        ),
+        account=account,
+        store=store,
+        views=views,
+        clock=clock,
+        new_id=ids,
+        wake=lambda request_id: engine.wake(request_id),
+    )
+    engine = Engine(
+        database=database,
+        generations=generations,
+        references=references,
+        painter=painter,
+        courier=courier,
+        account=account,
+        upkeep=Upkeep(database=database, store=store, clock=clock, results_max_bytes=settings.results_max_bytes),
+        notes=notes,
+        queue=queue,
+        delivery=delivery,
+        catalogue=catalogue,
+        client=client,
+        clock=clock,
+        max_running=settings.max_running,
+        grace_s=settings.shutdown_grace_s,
+    )
+    async with engine:
+        yield Core(generations, engine, catalogue, store, account, queue)
+
+
+async def _remember(database: Database, catalogue: Catalogue, durations: DurationBook) -> None:
+    async with database.read() as tx:
+        rows = GenerationsRepository(tx)
+        catalogue.restore(await rows.learned_prices())
+        for model, resolution, seconds in await rows.durations(limit=1000):
+            durations.record(model, resolution, seconds)

@@ -1,0 +1,169 @@
+"""All settings, read once at the start from the environment and `.env`.
+
+Every field's description is what `.env.example` and the README's table say of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError, PydanticUseDefault
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot.errors import ConfigError
+
+MIB = 1024 * 1024
+Allowance = Annotated[int | None, Field(ge=0)]
+ALLOWANCES = frozenset({"member_credits_per_month", "guild_credits_per_month", "account_credits_per_day"})
+
+
+class Settings(BaseSettings):
+    """The settings of one process; see `.env.example` for their meaning."""
+
+    model_config = SettingsConfigDict(env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    discord_token: SecretStr = Field(description="The bot's token from Discord's developer portal.")
+    discord_api_url: str = Field("https://discord.com/api/v10", description="Discord's REST API, or a proxy of it.")
+    discord_gateway_url: str = Field("wss://gateway.discord.gg/", description="Discord's gateway.")
+    discord_cdn_url: str = Field("https://cdn.discordapp.com", description="Discord's CDN.")
+    rivya_api_key: SecretStr = Field(description="The key of your Rivya account (rvya_sk_…).")
+    rivya_base_url: str = Field("https://rivya.ai", description="The Rivya Public API.")
+    database_url: str = Field("sqlite+aiosqlite:///data/bot.db", description="The database file.")
+    data_dir: Path = Field(Path("data"), description="Where pictures and references are kept.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="json, console, or auto: console on a terminal, json elsewhere."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
+
+    allowed_guilds: Annotated[frozenset[int], NoDecode] = Field(
+        frozenset(), description="Ids of the servers that may use the bot, with commas between; empty: any."
+    )
+    member_credits_per_month: Allowance = Field(
+        160,
+        description="What one member may spend in a calendar month (UTC) in one server; empty: unlimited, 0: nothing.",
+    )
+    guild_credits_per_month: Allowance = Field(
+        4000, description="What one server's members may spend together in a month; empty: unlimited."
+    )
+    account_credits_per_day: Allowance = Field(
+        1600, description="What all servers may spend together in a day (UTC); empty: unlimited."
+    )
+    max_running: int = Field(16, ge=1, le=1000, description="Pictures at the provider at the same time.")
+    max_running_per_member: int = Field(
+        4, ge=1, le=100, description="Pictures of one member that may be in work or wait at the same time."
+    )
+    max_waiting: int = Field(500, ge=1, description="Pictures that may wait; more are refused with a word.")
+    polls_per_minute: int = Field(240, ge=10, description="Status requests a minute that all running pictures share.")
+    task_deadline_s: int = Field(900, ge=30, description="After this a picture is called late; it still arrives.")
+    idempotency_trust_s: int = Field(
+        50, ge=0, description="For how long an unanswered create call is repeated under its key (seconds)."
+    )
+    results_max_bytes: int = Field(
+        20 * 1024 * MIB,
+        ge=64 * MIB,
+        description="Room for finished pictures; the oldest delivered ones go first.",
+    )
+    disk_reserve_bytes: int = Field(512 * MIB, ge=0, description="Free disk space below which no request is taken.")
+    shutdown_grace_s: int = Field(
+        25, ge=1, le=600, description="How long a stop waits for calls that cost money to end."
+    )
+    operator_contact: str = Field("", description="Whom members may turn to (a name, a link); shown in /about.")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.strip() or info.field_name in {"discord_token", "rivya_api_key", "operator_contact"}:
+            return value.strip()
+        if info.field_name in ALLOWANCES:
+            return None
+        raise PydanticUseDefault
+
+    @field_validator("allowed_guilds", mode="before")
+    @classmethod
+    def _ids(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            words = [word.strip() for word in value.replace(";", ",").split(",")]
+            for place, word in enumerate(words, start=1):
+                if word and not word.isdecimal():
+                    raise ValueError(
+                        f"must hold servers' ids, which are numbers; number {place} of the list is not one"
+                    )
+            return frozenset(int(word) for word in words if word)
+        return value
+
+    @field_validator("discord_token", "rivya_api_key")
+    @classmethod
+    def _can_be_sent(cls, value: SecretStr) -> SecretStr:
+        secret = value.get_secret_value()
+        if not secret:
+            raise PydanticCustomError("missing", "")
+        if not (secret.isascii() and secret.isprintable()) or " " in secret:
+            raise ValueError("has characters that can't be part of it; copy it again")
+        return value
+
+    @field_validator("discord_api_url", "discord_cdn_url", "rivya_base_url", "discord_gateway_url")
+    @classmethod
+    def _is_url(cls, value: str, info: ValidationInfo) -> str:
+        # The value is not repeated: somebody may have put a key on the wrong line.
+        secure = "wss" if info.field_name == "discord_gateway_url" else "https"
+        try:
+            parts = urlsplit(value)
+            hostname = parts.hostname if parts.port != 0 else None
+        except ValueError:
+            raise ValueError(f"must be an address such as {secure}://example.org") from None
+        if parts.scheme not in {secure, secure.removesuffix("s")} or not hostname:
+            raise ValueError(f"must be an address such as {secure}://example.org")
+        if parts.scheme != secure and hostname not in {"127.0.0.1", "localhost", "::1"}:
+            raise ValueError(f"must begin with {secure}:// unless it is on this machine")
+        return value.rstrip("/") if secure == "https" else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_file(cls, value: str) -> str:
+        prefix = "sqlite+aiosqlite:///"
+        path = value.removeprefix(prefix)
+        if path in {value, "", ":memory:"} or path.startswith("?"):
+            raise ValueError(f"must name a file: {prefix}data/bot.db")
+        return value
+
+
+def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Settings:
+    """Read the settings from the environment, then ``env_file``.
+
+    Raises ConfigError with one sentence per problem; none repeats a token or key.
+    """
+    try:
+        return Settings(_env_file=env_file, **overrides)
+    except ValidationError as error:
+        raise ConfigError([_sentence(problem) for problem in error.errors()]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{env_file} is not a text file in UTF-8. Save it as one."]) from None
+    except OSError as error:
+        raise ConfigError([f"{env_file} can't be read ({error.strerror}). Give the bot's user the right to."]) from None
+
+
+def _sentence(problem: Any) -> str:
+    name = str(problem["loc"][0])
+    limits = problem.get("ctx", {})
+    match problem["type"]:
+        case "missing":
+            field = Settings.model_fields[name]
+            return f"{name.upper()} is missing. {field.description} Put it in .env or the environment."
+        case "int_parsing" | "int_from_float" | "int_type":
+            text = "must be a whole number"
+        case "greater_than_equal":
+            text = f"must be at least {limits['ge']}"
+        case "less_than_equal":
+            text = f"must be at most {limits['le']}"
+        case "literal_error":
+            text = f"must be {limits['expected'].replace(chr(39), '')}"
+        case _:
+            text = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{name.upper()} {text}."

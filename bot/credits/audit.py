@@ -1,0 +1,209 @@
+"""Do the books add up? Reads a live database in one snapshot and says in sentences where they don't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.credits.audit_checks import RULES
+from bot.storage.guards import GUARDS
+from bot.storage.migrations import revisions
+from bot.storage.tables import metadata
+
+MOST_FOR_A_RULE = 25
+"""More broken rows of one rule are counted no further: the first ones show what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: the stable word of the rule, and a sentence with the ids it is about."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What was found wrong, and how much was looked at."""
+
+    findings: tuple[Finding, ...]
+    entries: int = 0
+    accounts: int = 0
+    requests: int = 0
+    open_holds: int = 0
+    on_hold_credits: int = 0
+    granted_credits: int = 0
+    captured_credits: int = 0
+    refunded_credits: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+
+async def audit(connection: AsyncConnection, *, now_ms: int) -> AuditReport:
+    """Check file, schema, guards and every rule of the books on ``connection``'s snapshot.
+
+    Writes nothing and may run beside a working bot. A database that isn't of this version is named as such and not
+    looked at further.
+    """
+    schema = await _schema(connection)
+    if schema:
+        return AuditReport(tuple(schema))
+    findings = [
+        *await _file(connection),
+        *await _guards(connection),
+        *await _gaps(connection),
+        *await _rules(connection, now_ms),
+    ]
+    try:
+        return await _counted(connection, findings)
+    except DBAPIError as error:
+        return AuditReport((*findings, _unreadable("counts", error)))
+
+
+async def _schema(connection: AsyncConnection) -> list[Finding]:
+    here = await _names(connection, "table")
+    if "alembic_version" in here:
+        revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        newest = revisions()[-1]
+        if revision != newest:
+            return [
+                Finding(
+                    "revision",
+                    f"The database has revision {revision}, this version of the bot needs {newest}: "
+                    "check it with the version that wrote it, or run `migrate` first.",
+                )
+            ]
+    return [
+        Finding("table", f"The table {table} is not there: this is no database of this bot, or it was damaged.")
+        for table in sorted({"alembic_version", *metadata.tables} - here.keys())
+    ]
+
+
+async def _file(connection: AsyncConnection) -> list[Finding]:
+    findings = []
+    try:
+        verdicts = (await connection.execute(text(f"PRAGMA quick_check({MOST_FOR_A_RULE})"))).scalars().all()
+        findings += [Finding("file", f"The file is damaged: {verdict}.") for verdict in verdicts if verdict != "ok"]
+        rows = (await connection.execute(text("PRAGMA foreign_key_check"))).all()
+    except DBAPIError as error:
+        return [*findings, _unreadable("file", error)]
+    sentences = [f"Row {row.rowid} of {row.table} refers to a row of {row.parent} that is not there." for row in rows]
+    return findings + _bounded("reference", sentences)
+
+
+async def _guards(connection: AsyncConnection) -> list[Finding]:
+    triggers = await _names(connection, "trigger")
+    findings = []
+    for guard in GUARDS:
+        name = guard.split()[2]
+        if name not in triggers:
+            findings.append(Finding("guard", f"The trigger {name} is not there: the database no longer refuses it."))
+        elif _squeezed(triggers[name]) != _squeezed(guard):
+            findings.append(Finding("guard", f"The trigger {name} was changed."))
+    indexes = await _names(connection, "index")
+    wanted = {str(index.name) for table in metadata.tables.values() for index in table.indexes}
+    findings += [Finding("index", f"The index {name} is not there.") for name in sorted(wanted - indexes.keys())]
+    return findings
+
+
+async def _gaps(connection: AsyncConnection) -> list[Finding]:
+    # Nothing is ever deleted, and a transaction that is rolled back gives its ids back: every id is there.
+    findings = []
+    for table in ("entries", "legs"):
+        row = (
+            await connection.execute(
+                text(
+                    f"SELECT count(*) AS here, "  # noqa: S608 - our own tables' names
+                    f"coalesce((SELECT seq FROM sqlite_sequence WHERE name = '{table}'), 0) AS given FROM {table}"
+                )
+            )
+        ).one()
+        if row.here != row.given:
+            first = await connection.scalar(
+                text(
+                    f"SELECT coalesce(min(g.id) + 1, 1) FROM (SELECT 0 AS id UNION ALL SELECT id FROM {table}) g "  # noqa: S608
+                    f"WHERE NOT EXISTS (SELECT 1 FROM {table} n WHERE n.id = g.id + 1)"
+                )
+            )
+            findings.append(
+                Finding(
+                    "deleted",
+                    f"The table {table} was given {row.given} rows and has {row.here}; the first missing id is {first}.",
+                )
+            )
+    return findings
+
+
+async def _rules(connection: AsyncConnection, now_ms: int) -> list[Finding]:
+    findings: list[Finding] = []
+    for rule in RULES:
+        query = text(f"{rule.broken} LIMIT {MOST_FOR_A_RULE + 1}")
+        values = {"now_ms": now_ms} if ":now_ms" in rule.broken else {}
+        try:
+            rows = (await connection.execute(query, values)).mappings().all()
+        except DBAPIError as error:
+            findings.append(_unreadable(rule.code, error))
+            continue
+        findings += _bounded(rule.code, [rule.sentence.format(**row) for row in rows])
+    return findings
+
+
+def _bounded(code: str, sentences: Iterable[str]) -> list[Finding]:
+    findings = [Finding(code, sentence) for sentence in sentences]
+    if len(findings) > MOST_FOR_A_RULE:
+        findings[MOST_FOR_A_RULE:] = [Finding(code, "There are more of this kind.")]
+    return findings
+
+
+async def _counted(connection: AsyncConnection, findings: list[Finding]) -> AuditReport:
+    kinds = {
+        row.kind: row
+        for row in await connection.execute(
+            text("SELECT kind, count(*) AS number, sum(amount_credits) AS credits FROM entries GROUP BY kind")
+        )
+    }
+    open_holds = (
+        await connection.execute(
+            text(
+                "SELECT count(*) AS number, coalesce(sum(h.amount_credits), 0) AS credits FROM entries h "
+                "WHERE h.kind = 'hold' AND NOT EXISTS (SELECT 1 FROM entries s "
+                "WHERE s.settles_id = h.id AND s.kind IN ('capture', 'void'))"
+            )
+        )
+    ).one()
+    return AuditReport(
+        findings=tuple(findings),
+        entries=sum(row.number for row in kinds.values()),
+        accounts=int(await connection.scalar(text("SELECT count(*) FROM accounts")) or 0),
+        requests=int(await connection.scalar(text("SELECT count(*) FROM requests")) or 0),
+        open_holds=open_holds.number,
+        on_hold_credits=open_holds.credits,
+        **{
+            name: kinds[kind].credits if kind in kinds else 0
+            for name, kind in (
+                ("granted_credits", "grant"),
+                ("captured_credits", "capture"),
+                ("refunded_credits", "refund"),
+            )
+        },
+    )
+
+
+async def _names(connection: AsyncConnection, kind: str) -> dict[str, str]:
+    rows = await connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = :kind"), {"kind": kind})
+    return {row.name: row.sql or "" for row in rows}
+
+
+def _squeezed(statement: str) -> str:
+    return " ".join(statement.split())
+
+
+def _unreadable(code: str, error: DBAPIError) -> Finding:
+    return Finding(code, f"This could not be checked, since the file can't be read there ({error.orig}).")

@@ -1,0 +1,272 @@
+"""What must hold in the books, as one query for each rule: it returns the rows that break it.
+
+All are set-based and walk the indexes there are; only a dropped index makes one sort. States and kinds are written out,
+not bound, since SQLite uses a partial index only for a condition that it can see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the books. ``sentence`` is filled from the columns of each row that ``broken`` returns."""
+
+    code: str
+    sentence: str
+    broken: str
+
+
+_SETTLES = "s.settles_id = {} AND s.kind IN ('capture', 'void')"
+_OF_HOLD = _SETTLES.format("h.id")
+_OF_PICTURE = _SETTLES.format("p.hold_id")
+
+RULES: tuple[Rule, ...] = (
+    # --- entries and their legs ---
+    Rule(
+        "hold_legs",
+        "Hold {id} of picture {picture_id} is over {amount} credits, but {drawn} were drawn from allowance and grants.",
+        """
+        SELECT h.id, h.picture_id, h.amount_credits AS amount, coalesce(sum(l.amount_credits), 0) AS drawn
+        FROM entries h LEFT JOIN legs l ON l.entry_id = h.id WHERE h.kind = 'hold'
+        GROUP BY h.id HAVING drawn != h.amount_credits OR min(l.amount_credits) < 0
+        """,
+    ),
+    Rule(
+        "void_legs",
+        "Void {id} does not give back what hold {hold_id} drew, place by place.",
+        """
+        SELECT v.id, v.settles_id AS hold_id FROM entries v WHERE v.kind = 'void' AND EXISTS (
+          SELECT 1 FROM legs l WHERE l.entry_id IN (v.id, v.settles_id)
+          GROUP BY l.grant_id HAVING sum(l.amount_credits) != 0)
+        """,
+    ),
+    Rule(
+        "capture_legs",
+        "Capture {id} must free {due} credits of hold {hold_id}, but frees {freed}.",
+        """
+        SELECT c.id, h.id AS hold_id, h.amount_credits - c.amount_credits AS due,
+          -coalesce(sum(l.amount_credits), 0) AS freed
+        FROM entries c JOIN entries h ON h.id = c.settles_id LEFT JOIN legs l ON l.entry_id = c.id
+        WHERE c.kind = 'capture' GROUP BY c.id HAVING freed != due
+        """,
+    ),
+    Rule(
+        "given_back_twice",
+        "Capture {id} and its refunds give more back to one place than hold {hold_id} drew there.",
+        """
+        SELECT c.id, c.settles_id AS hold_id FROM entries c
+        WHERE c.kind = 'capture'
+          AND (EXISTS (SELECT 1 FROM legs l WHERE l.entry_id = c.id)
+            OR EXISTS (SELECT 1 FROM entries r WHERE r.settles_id = c.id AND r.kind = 'refund'))
+          AND EXISTS (
+            SELECT 1 FROM legs l WHERE l.entry_id IN (
+              SELECT c.settles_id UNION ALL SELECT c.id
+              UNION ALL SELECT r.id FROM entries r WHERE r.settles_id = c.id AND r.kind = 'refund')
+            GROUP BY l.grant_id HAVING sum(l.amount_credits) < 0)
+        """,
+    ),
+    Rule(
+        "refund_sum",
+        "Refunds of capture {id} come to {refunded} credits, more than the {amount} captured for picture {picture_id}.",
+        """
+        SELECT c.id, c.picture_id, c.amount_credits AS amount, sum(r.amount_credits) AS refunded
+        FROM entries r JOIN entries c ON c.id = r.settles_id WHERE r.kind = 'refund'
+        GROUP BY r.settles_id HAVING refunded > c.amount_credits
+        """,
+    ),
+    Rule(
+        "refund_legs",
+        "Refunds of capture {id} come to {refunded} credits, but {back} came back for picture {picture_id}.",
+        """
+        WITH refunds AS (
+          SELECT settles_id, sum(amount_credits) AS refunded FROM entries WHERE kind = 'refund' GROUP BY settles_id)
+        SELECT c.id, c.picture_id, refunds.refunded,
+          (SELECT coalesce(-sum(l.amount_credits), 0) FROM entries r JOIN legs l ON l.entry_id = r.id
+            WHERE r.settles_id = c.id AND r.kind = 'refund')
+          + (SELECT coalesce(sum(g.amount_credits), 0) FROM entries g
+            WHERE g.picture_id = c.picture_id AND g.kind = 'grant' AND g.account_id = c.account_id) AS back
+        FROM refunds JOIN entries c ON c.id = refunds.settles_id WHERE back != refunds.refunded
+        """,
+    ),
+    Rule(
+        "settlement",
+        "Entry {id} ({kind}) does not fit entry {settles_id} that it settles: another kind, account, picture or amount.",
+        """
+        SELECT s.id, s.kind, s.settles_id FROM entries s LEFT JOIN entries t ON t.id = s.settles_id
+        WHERE s.kind IN ('capture', 'void', 'refund') AND (
+          t.id IS NULL OR t.account_id != s.account_id OR t.picture_id IS NOT s.picture_id
+          OR t.kind != CASE s.kind WHEN 'refund' THEN 'capture' ELSE 'hold' END
+          OR (s.kind = 'capture' AND s.amount_credits > t.amount_credits)
+          OR (s.kind = 'void' AND s.amount_credits != t.amount_credits))
+        """,
+    ),
+    Rule(
+        "settled_twice",
+        "Hold {hold_id} is settled {times} times, by entries {ids}.",
+        """
+        SELECT settles_id AS hold_id, count(*) AS times, group_concat(id, ', ') AS ids FROM entries
+        WHERE kind IN ('capture', 'void') GROUP BY settles_id HAVING count(*) > 1
+        """,
+    ),
+    Rule(
+        "leg",
+        "Leg {id} of entry {entry_id} ({kind}) stands on another account, server or date than it must, or has the wrong "
+        "sign.",
+        """
+        SELECT l.id, l.entry_id, e.kind FROM legs l
+        JOIN entries e ON e.id = l.entry_id JOIN accounts a ON a.id = e.account_id
+        LEFT JOIN entries s ON s.id = e.settles_id
+        LEFT JOIN entries h ON e.kind = 'refund' AND h.id = s.settles_id
+        WHERE e.kind = 'grant' OR l.account_id != e.account_id OR l.guild_id IS NOT a.guild_id
+          OR l.dated_at_ms != coalesce(h.created_at_ms, s.created_at_ms, e.created_at_ms)
+          OR (e.kind IN ('capture', 'void', 'refund') AND l.amount_credits > 0)
+        """,
+    ),
+    Rule(
+        "adjust_legs",
+        "Adjustment {id} is over {amount} credits, but its legs come to {drawn}.",
+        """
+        SELECT e.id, e.amount_credits AS amount, coalesce(sum(l.amount_credits), 0) AS drawn
+        FROM entries e LEFT JOIN legs l ON l.entry_id = e.id WHERE e.kind = 'adjust'
+        GROUP BY e.id HAVING drawn != e.amount_credits
+        """,
+    ),
+    # --- accounts ---
+    Rule(
+        "grant_overdrawn",
+        "Of grant {id} over {amount} credits {used} are used.",
+        """
+        SELECT g.id, g.amount_credits AS amount, sum(l.amount_credits) AS used
+        FROM legs l JOIN entries g ON g.id = l.grant_id WHERE l.grant_id IS NOT NULL
+        GROUP BY l.grant_id HAVING used > g.amount_credits OR used < 0
+        """,
+    ),
+    Rule(
+        "grant_misused",
+        "Leg {id} of entry {entry_id} draws on entry {grant_id}, which is no grant of that account, or had expired.",
+        """
+        SELECT l.id, l.entry_id, l.grant_id FROM legs l JOIN entries g ON g.id = l.grant_id
+        WHERE l.grant_id IS NOT NULL AND (g.kind != 'grant' OR g.account_id != l.account_id
+          OR (l.amount_credits > 0 AND g.expires_at_ms <= l.dated_at_ms))
+        """,
+    ),
+    Rule(
+        "window_negative",
+        "Account {account_id} got {over} credits more back to its allowance than it drew at {dated_at_ms} ms.",
+        """
+        SELECT l.account_id, l.dated_at_ms, -sum(l.amount_credits) AS over
+        FROM legs l JOIN accounts a ON a.id = l.account_id
+        WHERE l.grant_id IS NULL AND a.kind = 'member'
+        GROUP BY l.account_id, l.dated_at_ms HAVING sum(l.amount_credits) < 0
+        """,
+    ),
+    Rule(
+        "wrong_books",
+        "Entry {id} ({kind}) stands on account {account_id}, which is a {account_kind} account.",
+        """
+        SELECT e.id, e.kind, e.account_id, a.kind AS account_kind FROM entries e JOIN accounts a ON a.id = e.account_id
+        WHERE (e.kind = 'adjust') = (a.kind = 'member')
+        """,
+    ),
+    Rule(
+        "future",
+        "Entry {id} is dated {ahead_min} minutes ahead of now: set the machine's clock, allowances count by these dates.",
+        """
+        SELECT id, (created_at_ms - :now_ms) / 60000 AS ahead_min FROM entries WHERE created_at_ms > :now_ms + 300000
+        """,
+    ),
+    # --- pictures and requests ---
+    Rule(
+        "hold_left_behind",
+        "Hold {id} over {amount} credits (account {account_id}) is open, but its picture {picture_id} is {state}.",
+        """
+        SELECT h.id, h.account_id, h.picture_id, h.amount_credits AS amount,
+          CASE WHEN p.id IS NULL THEN 'not there' ELSE 'part of a request that is ' || r.state END AS state
+        FROM entries h LEFT JOIN pictures p ON p.id = h.picture_id LEFT JOIN requests r ON r.id = p.request_id
+        WHERE h.kind = 'hold' AND (p.id IS NULL OR r.state NOT IN ('accepted', 'running'))
+          AND NOT EXISTS (SELECT 1 FROM entries s WHERE """
+        + _OF_HOLD
+        + ")",
+    ),
+    Rule(
+        "picture_hold",
+        "Picture {id} of request {request_id} has no hold of its own over its price of {price} credits by its account.",
+        """
+        SELECT p.id, p.request_id, p.price_credits AS price FROM pictures p
+        LEFT JOIN requests r ON r.id = p.request_id LEFT JOIN entries h ON h.id = p.hold_id
+        WHERE h.id IS NULL OR h.kind != 'hold' OR h.picture_id IS NOT p.id OR h.amount_credits != p.price_credits
+          OR h.account_id IS NOT r.account_id
+        """,
+    ),
+    Rule(
+        "two_holds",
+        "Picture {picture_id} has {times} holds: entries {ids}.",
+        """
+        SELECT picture_id, count(*) AS times, group_concat(id, ', ') AS ids FROM entries WHERE kind = 'hold'
+        GROUP BY picture_id HAVING count(*) > 1
+        """,
+    ),
+    Rule(
+        "picture_unsettled",
+        "Picture {id} is {state}, but its hold {hold_id} has {settled}.",
+        """
+        SELECT p.id, p.state, p.hold_id, CASE WHEN s.id IS NULL THEN 'not been settled' ELSE 'been captured' END AS settled
+        FROM pictures p LEFT JOIN entries s ON """
+        + _OF_PICTURE
+        + """
+        WHERE (p.state = 'fetched' AND s.id IS NULL)
+          OR (p.state IN ('failed', 'cancelled', 'lost') AND s.kind IS NOT 'void')
+        """,
+    ),
+    Rule(
+        "picture_settled_early",
+        "Picture {id} is only {state}, but its hold {hold_id} has a {settled} already.",
+        """
+        SELECT p.id, p.state, p.hold_id, s.kind AS settled FROM pictures p JOIN entries s ON """
+        + _OF_PICTURE
+        + """
+        WHERE p.state IN ('held', 'submitting', 'painting')
+          OR (p.state IN ('overdue', 'unknown', 'fetching') AND s.kind = 'capture')
+        """,
+    ),
+    Rule(
+        "picture_charged",
+        "Picture {id} ({state}) says that it cost {charged} credits, but {captured} were captured.",
+        """
+        SELECT p.id, p.state, coalesce(p.charged_credits, 0) AS charged, coalesce(s.amount_credits, 0) AS captured
+        FROM pictures p LEFT JOIN entries s ON s.settles_id = p.hold_id AND s.kind = 'capture'
+        WHERE p.state IN ('fetched', 'failed', 'cancelled', 'lost')
+          AND coalesce(p.charged_credits, 0) != coalesce(s.amount_credits, 0)
+        """,
+    ),
+    Rule(
+        "request_unended",
+        "Request {id} is {state}, but its picture {picture_id} is {picture_state}.",
+        """
+        SELECT r.id, r.state, p.id AS picture_id, p.state AS picture_state
+        FROM pictures p JOIN requests r ON r.id = p.request_id
+        WHERE (r.state = 'settled' AND p.state NOT IN ('fetched', 'failed', 'cancelled', 'lost'))
+          OR (r.state = 'void' AND p.state NOT IN ('failed', 'cancelled'))
+        """,
+    ),
+    Rule(
+        "request_pictures",
+        "Request {id} is for {wanted} pictures, but has {there}.",
+        """
+        SELECT r.id, r.picture_count AS wanted, count(p.id) AS there
+        FROM requests r LEFT JOIN pictures p ON p.request_id = r.id GROUP BY r.id HAVING there != r.picture_count
+        """,
+    ),
+    Rule(
+        "request_account",
+        "Request {id} is paid by account {account_id}, which belongs to somebody else or to another server.",
+        """
+        SELECT r.id, r.account_id FROM requests r LEFT JOIN accounts a ON a.id = r.account_id
+        LEFT JOIN account_owners o ON o.account_id = r.account_id
+        WHERE a.kind IS NOT 'member' OR a.guild_id IS NOT r.guild_id
+          OR o.user_id != r.user_id OR o.guild_key != coalesce(r.guild_id, 0)
+        """,
+    ),
+)

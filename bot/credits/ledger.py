@@ -1,0 +1,241 @@
+"""Credits as an append-only ledger: a small set of verbs, each inside the caller's transaction.
+
+A *grant* gives, a *hold* reserves, a *capture* takes what was held (or less), a *void* gives it back, a *refund* gives
+back what was captured, an *adjust* books on the operator's own accounts. A balance is a sum. What the verbs promise the
+database's triggers enforce as well: at most one capture or void per hold, refunds within their capture, nothing is ever
+changed or deleted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.credits.repository import CreditsRepository, Entry, Leg
+from bot.credits.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How an account stands. Credits; ``left_credits`` None means unlimited."""
+
+    allowance_credits: int | None
+    used_credits: int
+    on_hold_credits: int
+    granted_credits: int
+    resets_at_ms: int
+
+    @property
+    def left_credits(self) -> int | None:
+        """What can still be spent now."""
+        if self.allowance_credits is None:
+            return None
+        return max(self.allowance_credits - self.used_credits, 0) + self.granted_credits
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """What a capture took: from the member, and what the operator bore beyond the price shown."""
+
+    charged_credits: int
+    variance_credits: int
+
+
+class Ledger:
+    """The verbs of money on one transaction at one instant (``now_ms``)."""
+
+    def __init__(self, connection: AsyncConnection, now_ms: int) -> None:
+        self._rows = CreditsRepository(connection)
+        self._now_ms = now_ms
+
+    async def member_account(self, *, guild_id: int | None, user_id: int) -> int:
+        """Return the account of a person in a guild (None: personal), opening it at first use."""
+        found = await self._rows.find_account(guild_id=guild_id, user_id=user_id)
+        if found is not None:
+            return found
+        return await self._rows.open_member_account(guild_id=guild_id, user_id=user_id, now_ms=self._now_ms)
+
+    async def grant(
+        self,
+        account_id: int,
+        amount_credits: int,
+        *,
+        actor: str,
+        reason: str,
+        expires_at_ms: int | None = None,
+        picture_id: str | None = None,
+    ) -> int:
+        """Give extra credits, used when the window's allowance is empty; returns the entry's id.
+
+        ``picture_id`` names the picture that it stands for, when it is one's refund.
+        """
+        if amount_credits <= 0:
+            raise ValueError("a grant gives at least one credit")
+        return await self._rows.insert_entry(
+            account_id=account_id, kind="grant", amount_credits=amount_credits, actor=actor, reason=reason,
+            now_ms=self._now_ms, expires_at_ms=expires_at_ms, picture_id=picture_id,
+        )  # fmt: skip
+
+    async def hold(
+        self,
+        account_id: int,
+        picture_id: str,
+        amount_credits: int,
+        *,
+        allowance_credits: int | None,
+        window: Window,
+    ) -> int | None:
+        """Reserve the price of a picture; returns the hold's id, or None when there is not enough.
+
+        Draws on the window's allowance first (None: unlimited), then on grants, soonest expiry first.
+        """
+        drawn = await self._draw(account_id, amount_credits, allowance_credits, window)
+        if drawn is None:
+            return None
+        hold_id = await self._rows.insert_entry(
+            account_id=account_id, kind="hold", amount_credits=amount_credits, actor="member", reason="picture",
+            now_ms=self._now_ms, picture_id=picture_id,
+        )  # fmt: skip
+        await self._rows.insert_legs(hold_id, account_id, await self._rows.guild_of(account_id), drawn)
+        return hold_id
+
+    async def _draw(
+        self, account_id: int, amount: int, allowance_credits: int | None, window: Window
+    ) -> list[Leg] | None:
+        if allowance_credits is None:
+            from_window = amount
+        else:
+            used = await self._rows.allowance_used(account_id, window.start_ms)
+            from_window = min(amount, max(allowance_credits - used, 0))
+        drawn = [Leg(None, from_window, self._now_ms)] if from_window else []
+        missing = amount - from_window
+        if missing:
+            for grant in await self._rows.grants_left(account_id, self._now_ms):
+                share = min(missing, grant.left_credits)
+                drawn.append(Leg(grant.grant_id, share, self._now_ms))
+                missing -= share
+                if not missing:
+                    break
+        return drawn if not missing else None
+
+    async def capture(self, hold_id: int, final_credits: int) -> Captured:
+        """Take what the provider took, at most the price that was held; the rest of the hold is free again.
+
+        What the provider took beyond the price shown goes to the operator's variance account.
+        """
+        hold = await self._hold(hold_id)
+        charged = min(max(final_credits, 0), hold.amount_credits)
+        capture_id = await self._settle(hold, "capture", charged, actor="engine", reason="picture")
+        await self._give_back(capture_id, hold.account_id, await self._drawn(hold_id), hold.amount_credits - charged)
+        over = max(final_credits - hold.amount_credits, 0)
+        if over:
+            await self._adjust("variance", over, picture_id=hold.picture_id, reason="price above the one shown")
+        return Captured(charged, over)
+
+    async def void(self, hold_id: int, *, reason: str) -> None:
+        """Give a hold back to where it was drawn from."""
+        hold = await self._hold(hold_id)
+        void_id = await self._settle(hold, "void", hold.amount_credits, actor="engine", reason=reason)
+        await self._give_back(void_id, hold.account_id, await self._drawn(hold_id), hold.amount_credits)
+
+    async def is_settled(self, hold_id: int) -> bool:
+        """Tell whether a hold was captured or voided."""
+        return await self._rows.settlement_of(hold_id) is not None
+
+    async def book_loss(self, amount_credits: int, *, picture_id: str, reason: str) -> None:
+        """Book on the operator's loss account what was (or may have been) paid for nothing."""
+        if amount_credits:
+            await self._adjust("loss", amount_credits, picture_id=picture_id, reason=reason)
+
+    async def book_variance(self, amount_credits: int, *, picture_id: str, reason: str) -> None:
+        """Book on the operator's variance account what the provider took and nobody was charged."""
+        if amount_credits:
+            await self._adjust("variance", amount_credits, picture_id=picture_id, reason=reason)
+
+    async def refund(self, picture_id: str, amount_credits: int, *, actor: str, reason: str, window: Window) -> int:
+        """Give back credits that a picture cost; returns the refund's id.
+
+        What can be used again where it was drawn from goes back there: to a grant that has not expired, then to the
+        open window. A closed window is never rewritten, and in an expired grant credits are worth nothing: that part
+        comes back as a new grant, which names the picture and does not expire. When the *hold* was made decides, not
+        when it was captured, since the window was charged for it then.
+
+        Raises ValueError when the picture was not paid for; the database refuses more than the capture.
+        """
+        if amount_credits <= 0:
+            raise ValueError("a refund gives back at least one credit")
+        capture = await self._rows.capture_of_picture(picture_id)
+        if capture is None or capture.settles_id is None:
+            raise ValueError("only a picture that was paid for can be refunded")
+        refund_id = await self._rows.insert_entry(
+            account_id=capture.account_id, kind="refund", amount_credits=amount_credits, actor=actor, reason=reason,
+            now_ms=self._now_ms, settles_id=capture.id, picture_id=picture_id,
+        )  # fmt: skip
+        drawn = await self._drawn(capture.settles_id, capture.id, *await self._rows.refunds_of(capture.id))
+        usable = [leg for leg in drawn if await self._is_open(leg, window)]
+        late = await self._give_back(refund_id, capture.account_id, usable, amount_credits)
+        if late:
+            await self.grant(
+                capture.account_id, late, actor=actor, reason=f"refund: {reason}", picture_id=picture_id
+            )  # fmt: skip
+        return refund_id
+
+    async def balance(self, account_id: int, *, allowance_credits: int | None, window: Window) -> Balance:
+        """Sum how an account stands in ``window``."""
+        return Balance(
+            allowance_credits=allowance_credits,
+            used_credits=await self._rows.allowance_used(account_id, window.start_ms),
+            on_hold_credits=await self._rows.on_hold(account_id),
+            granted_credits=sum(g.left_credits for g in await self._rows.grants_left(account_id, self._now_ms)),
+            resets_at_ms=window.end_ms,
+        )
+
+    async def statement(self, account_id: int, limit: int) -> list[Entry]:
+        """Return the newest entries, newest first."""
+        return await self._rows.latest(account_id, limit)
+
+    async def _hold(self, hold_id: int) -> Entry:
+        hold = await self._rows.entry(hold_id)
+        if hold is None or hold.kind != "hold":
+            raise ValueError(f"{hold_id} is not a hold")
+        return hold
+
+    async def _settle(self, hold: Entry, kind: str, amount: int, *, actor: str, reason: str) -> int:
+        return await self._rows.insert_entry(
+            account_id=hold.account_id, kind=kind, amount_credits=amount, actor=actor, reason=reason,
+            now_ms=self._now_ms, settles_id=hold.id, picture_id=hold.picture_id,
+        )  # fmt: skip
+
+    async def _drawn(self, *entry_ids: int) -> list[Leg]:
+        # What a hold still uses of each place after what was given back since, in the order in which it was drawn.
+        drawn: dict[int | None, Leg] = {}
+        for leg in await self._rows.legs_of(*entry_ids):
+            before = drawn[leg.grant_id].amount_credits if leg.grant_id in drawn else 0
+            drawn[leg.grant_id] = Leg(leg.grant_id, before + leg.amount_credits, leg.dated_at_ms)
+        return list(drawn.values())
+
+    async def _is_open(self, leg: Leg, window: Window) -> bool:
+        if leg.grant_id is None:
+            return leg.dated_at_ms >= window.start_ms
+        grant = await self._rows.entry(leg.grant_id)
+        return grant is not None and (grant.expires_at_ms is None or grant.expires_at_ms > self._now_ms)
+
+    async def _give_back(self, entry_id: int, account_id: int, drawn: list[Leg], amount: int) -> int:
+        # Grants come free first: they last longer than the window. Returns what found no place.
+        back: list[Leg] = []
+        for leg in sorted(drawn, key=lambda leg: leg.grant_id is None):
+            share = min(amount, leg.amount_credits)
+            if share > 0:
+                back.append(Leg(leg.grant_id, -share, leg.dated_at_ms))
+                amount -= share
+        await self._rows.insert_legs(entry_id, account_id, await self._rows.guild_of(account_id), back)
+        return amount
+
+    async def _adjust(self, kind: str, amount: int, *, picture_id: str | None, reason: str) -> None:
+        account_id = await self._rows.operator_account(kind, self._now_ms)
+        entry_id = await self._rows.insert_entry(
+            account_id=account_id, kind="adjust", amount_credits=amount, actor="engine", reason=reason,
+            now_ms=self._now_ms, picture_id=picture_id,
+        )  # fmt: skip
+        await self._rows.insert_legs(entry_id, account_id, None, [Leg(None, amount, self._now_ms)])

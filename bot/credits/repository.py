@@ -1,0 +1,226 @@
+"""All SQL of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, exists, func, insert, literal_column, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.storage.tables import account_owners, accounts, entries, legs
+
+# Written out, not bound: SQLite uses a partial index only for a condition that it can see.
+_SETTLING: tuple[ColumnElement[str], ...] = (literal_column("'capture'"), literal_column("'void'"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the ledger."""
+
+    id: int
+    account_id: int
+    kind: str
+    amount_credits: int
+    settles_id: int | None
+    picture_id: str | None
+    expires_at_ms: int | None
+    actor: str
+    reason: str
+    created_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What a hold drew on: the window's allowance (``grant_id`` None) or a grant."""
+
+    grant_id: int | None
+    amount_credits: int
+    dated_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLeft:
+    """A grant that has something left."""
+
+    grant_id: int
+    left_credits: int
+    expires_at_ms: int | None
+
+
+class CreditsRepository:
+    """The ledger's queries on one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def find_account(self, *, guild_id: int | None, user_id: int) -> int | None:
+        """Return the account of a person in a guild (None: personal), if there is one."""
+        found: int | None = await self._connection.scalar(
+            select(account_owners.c.account_id).where(
+                account_owners.c.guild_key == (guild_id or 0), account_owners.c.user_id == user_id
+            )
+        )
+        return found
+
+    async def open_member_account(self, *, guild_id: int | None, user_id: int, now_ms: int) -> int:
+        """Make an account and say whose it is."""
+        account_id = await self._insert_account("member", guild_id, now_ms)
+        await self._connection.execute(
+            insert(account_owners).values(account_id=account_id, guild_key=guild_id or 0, user_id=user_id)
+        )
+        return account_id
+
+    async def operator_account(self, kind: str, now_ms: int) -> int:
+        """Return the operator's ``variance`` or ``loss`` account."""
+        found: int | None = await self._connection.scalar(
+            select(accounts.c.id).where(accounts.c.kind == kind).order_by(accounts.c.id).limit(1)
+        )
+        return found if found is not None else await self._insert_account(kind, None, now_ms)
+
+    async def _insert_account(self, kind: str, guild_id: int | None, now_ms: int) -> int:
+        result = await self._connection.execute(
+            insert(accounts).values(kind=kind, guild_id=guild_id, created_at_ms=now_ms).returning(accounts.c.id)
+        )
+        return int(result.scalar_one())
+
+    async def guild_of(self, account_id: int) -> int | None:
+        """Return the guild an account belongs to."""
+        found: int | None = await self._connection.scalar(
+            select(accounts.c.guild_id).where(accounts.c.id == account_id)
+        )
+        return found
+
+    async def insert_entry(
+        self, *, account_id: int, kind: str, amount_credits: int, actor: str, reason: str, now_ms: int,
+        settles_id: int | None = None, picture_id: str | None = None, expires_at_ms: int | None = None,
+    ) -> int:  # fmt: skip
+        """Append an entry; returns its id."""
+        result = await self._connection.execute(
+            insert(entries)
+            .values(
+                account_id=account_id,
+                kind=kind,
+                amount_credits=amount_credits,
+                actor=actor,
+                reason=reason,
+                created_at_ms=now_ms,
+                settles_id=settles_id,
+                picture_id=picture_id,
+                expires_at_ms=expires_at_ms,
+            )
+            .returning(entries.c.id)
+        )
+        return int(result.scalar_one())
+
+    async def insert_legs(self, entry_id: int, account_id: int, guild_id: int | None, drawn: Sequence[Leg]) -> None:
+        """Append what an entry draws on (positive) or gives back (negative)."""
+        if drawn:
+            await self._connection.execute(
+                insert(legs),
+                [
+                    {"entry_id": entry_id, "account_id": account_id, "guild_id": guild_id, "grant_id": leg.grant_id,
+                     "amount_credits": leg.amount_credits, "dated_at_ms": leg.dated_at_ms}
+                    for leg in drawn
+                ],
+            )  # fmt: skip
+
+    async def entry(self, entry_id: int) -> Entry | None:
+        """Return one entry."""
+        row = (await self._connection.execute(select(entries).where(entries.c.id == entry_id))).one_or_none()
+        return Entry(*row) if row is not None else None
+
+    async def capture_of_picture(self, picture_id: str) -> Entry | None:
+        """Return the capture of a picture's hold, if it was captured."""
+        row = (
+            await self._connection.execute(
+                select(entries).where(entries.c.picture_id == picture_id, entries.c.kind == "capture")
+            )
+        ).one_or_none()
+        return Entry(*row) if row is not None else None
+
+    async def settlement_of(self, hold_id: int) -> Entry | None:
+        """Return the capture or void of a hold."""
+        row = (
+            await self._connection.execute(
+                select(entries).where(entries.c.settles_id == hold_id, entries.c.kind.in_(_SETTLING))
+            )
+        ).one_or_none()
+        return Entry(*row) if row is not None else None
+
+    async def legs_of(self, *entry_ids: int) -> list[Leg]:
+        """Return the legs of entries, in the order in which they were drawn."""
+        rows = await self._connection.execute(
+            select(legs.c.grant_id, legs.c.amount_credits, legs.c.dated_at_ms)
+            .where(legs.c.entry_id.in_(entry_ids))
+            .order_by(legs.c.id)
+        )
+        return [Leg(*row) for row in rows]
+
+    async def refunds_of(self, capture_id: int) -> list[int]:
+        """Return the ids of the refunds of a capture."""
+        rows = await self._connection.execute(
+            select(entries.c.id).where(entries.c.settles_id == capture_id, entries.c.kind == literal_column("'refund'"))
+        )
+        return list(rows.scalars())
+
+    async def allowance_used(self, account_id: int, start_ms: int) -> int:
+        """Sum what an account has drawn on its allowance since ``start_ms``, holds included."""
+        return await self._sum(
+            and_(legs.c.account_id == account_id, legs.c.grant_id.is_(None), legs.c.dated_at_ms >= start_ms)
+        )
+
+    async def guild_used(self, guild_id: int, start_ms: int) -> int:
+        """Sum what all of a guild's accounts have used since ``start_ms``."""
+        return await self._sum(and_(legs.c.guild_id == guild_id, legs.c.dated_at_ms >= start_ms))
+
+    async def all_used(self, start_ms: int) -> int:
+        """Sum what all accounts have used since ``start_ms``, the operator's losses included."""
+        return await self._sum(legs.c.dated_at_ms >= start_ms)
+
+    async def _sum(self, where: ColumnElement[bool]) -> int:
+        return int(
+            await self._connection.scalar(select(func.coalesce(func.sum(legs.c.amount_credits), 0)).where(where)) or 0
+        )
+
+    async def grants_left(self, account_id: int, now_ms: int) -> list[GrantLeft]:
+        """Return the unexpired grants with something left, soonest expiry first."""
+        used = (
+            select(func.coalesce(func.sum(legs.c.amount_credits), 0))
+            .where(legs.c.grant_id == entries.c.id)
+            .correlate(entries)
+            .scalar_subquery()
+        )
+        left = (entries.c.amount_credits - used).label("left_credits")
+        rows = await self._connection.execute(
+            select(entries.c.id, left, entries.c.expires_at_ms)
+            .where(
+                entries.c.account_id == account_id,
+                entries.c.kind == "grant",
+                or_(entries.c.expires_at_ms.is_(None), entries.c.expires_at_ms > now_ms),
+                left > 0,
+            )
+            .order_by(entries.c.expires_at_ms.is_(None), entries.c.expires_at_ms, entries.c.id)
+        )
+        return [GrantLeft(*row) for row in rows]
+
+    async def on_hold(self, account_id: int) -> int:
+        """Sum an account's holds that are neither captured nor voided."""
+        settlement = entries.alias("settlement")
+        return int(
+            await self._connection.scalar(
+                select(func.coalesce(func.sum(entries.c.amount_credits), 0)).where(
+                    entries.c.account_id == account_id,
+                    entries.c.kind == "hold",
+                    ~exists().where(settlement.c.settles_id == entries.c.id, settlement.c.kind.in_(_SETTLING)),
+                )
+            )
+            or 0
+        )
+
+    async def latest(self, account_id: int, limit: int) -> list[Entry]:
+        """Return an account's newest entries, newest first."""
+        rows = await self._connection.execute(
+            select(entries).where(entries.c.account_id == account_id).order_by(entries.c.id.desc()).limit(limit)
+        )
+        return [Entry(*row) for row in rows]

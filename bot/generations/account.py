@@ -1,0 +1,79 @@
+"""The operator's one account at the provider: what it holds, and whether it may be used now."""
+
+from __future__ import annotations
+
+import structlog
+
+from bot.clock import Clock
+from bot.generations.repository import GenerationsRepository
+from bot.rivya import InsufficientCredits, RivyaClient, RivyaError
+from bot.storage import Database
+
+log = structlog.get_logger(__name__)
+
+CREDITS_FACT = "provider.credits"
+FIRST_RETRY_S = 60.0
+LAST_RETRY_S = 1800.0
+
+
+class ProviderAccount:
+    """Knows the last reading of the account's credits, and closes the gate when the operator must act.
+
+    While it is closed nothing is submitted; it opens by itself once the account answers well again.
+    """
+
+    def __init__(self, database: Database, client: RivyaClient, clock: Clock) -> None:
+        self._database = database
+        self._client = client
+        self._clock = clock
+        self._retry_s = FIRST_RETRY_S
+        self._needed_credits = 0
+        self.closed_code: str | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether submission is stopped."""
+        return self.closed_code is not None
+
+    @property
+    def retry_s(self) -> float:
+        """How long to wait before asking again: a minute while open, doubling up to half an hour while closed."""
+        return self._retry_s if self.closed else 300.0
+
+    def close(self, error: RivyaError, *, needed_credits: int = 0) -> bool:
+        """Stop submission because of ``error``; tells whether it was open before.
+
+        An empty account opens again when it holds ``needed_credits``.
+        """
+        was_open = not self.closed
+        self._needed_credits = needed_credits
+        self.closed_code = error.code
+        if was_open:
+            log.error("account.closed", code=error.code, provider_request_id=error.request_id)
+        return was_open
+
+    async def read(self) -> None:
+        """Ask for the credits and remember them; opens the gate when all is well, closes it when the key is refused."""
+        try:
+            credits_now = await self._client.credits()
+        except RivyaError as error:
+            if error.account_problem:
+                self.close(error)
+            self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
+            log.warning("account.unread", code=error.code, provider_request_id=error.request_id)
+            return
+        now_ms = self._clock.now_ms()
+        await self._database.write(
+            lambda tx: GenerationsRepository(tx).remember(CREDITS_FACT, str(credits_now), now_ms)
+        )
+        if self.closed_code is None:
+            return
+        if self.closed_code == InsufficientCredits.code and credits_now < self._needed_credits:
+            self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
+            return
+        log.info("account.opened", after=self.closed_code, credits=credits_now)
+        self.closed_code = None
+
+    def worked(self) -> None:
+        """Note that a submission went through: the next closing starts with short waits again."""
+        self._retry_s = FIRST_RETRY_S

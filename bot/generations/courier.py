@@ -1,0 +1,334 @@
+"""Brings what became of a request to the person: progress while it runs, then the result, by the best way that works.
+
+The ladder, best first::
+
+    public    edit our message by the bot's own token → edit the original response by its token
+              → a new channel message with a nonce → a direct message → kept in /history
+    private   edit the original response by its token → a direct message → kept in /history
+
+Where a delivery stands is in its row, so a restart goes on at the same rung. Credits were captured before: nothing here
+costs or returns any. One task per request owns its message: progress can never overwrite a result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Clock, wait_for_event
+from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Posted, PostFile, Target
+from bot.generations.repository import DeliveryRow, GenerationsRepository, RequestRow
+from bot.generations.states import RESTING_STATES, DeliveryState, PictureState, RequestState, Rung
+from bot.generations.store import FileStore
+from bot.generations.values import PictureView, RequestView
+from bot.generations.views import Views
+from bot.media import fit_message
+from bot.storage import Database
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_FOR_LATE_ONES_S = 60.0
+"""After the first success of several pictures the message is posted; the others are edited in."""
+FIRST_PROGRESS_GAP_S = 2.5
+LAST_PROGRESS_GAP_S = 10.0
+"""Edits per message: Discord allows about five in five seconds for a whole channel."""
+STUCK_ON_RUNG_S = 1800.0
+"""An edit may be repeated without harm, a new message may not: so an edit is tried for long before the next way."""
+GIVE_UP_S = 24 * 3600.0
+SEARCH_AFTER_S = 120.0
+"""Discord forgets nonces after some minutes; past this the channel is searched for our own message first."""
+MAX_SHRINKS = 4
+
+
+class Courier:
+    """Owns the messages. ``changed`` may be called from anywhere when a request's rows have changed."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        delivery: Delivery,
+        views: Views,
+        store: FileStore,
+        clock: Clock,
+        forget: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._delivery = delivery
+        self._views = views
+        self._store = store
+        self._clock = clock
+        self._forget = forget
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._news: dict[str, asyncio.Event] = {}
+        self._closing = False
+
+    def changed(self, request_id: str) -> None:
+        """Look at a request (again) soon."""
+        if self._closing:
+            return
+        self._news.setdefault(request_id, asyncio.Event()).set()
+        if request_id not in self._tasks:
+            task = asyncio.get_running_loop().create_task(self._carry(request_id), name=f"courier {request_id}")
+            self._tasks[request_id] = task
+
+    @property
+    def busy(self) -> bool:
+        """Whether any message is being looked after."""
+        return bool(self._tasks)
+
+    async def close(self) -> None:
+        """Stop; what is not shown yet is shown after the next start."""
+        self._closing = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _carry(self, request_id: str) -> None:
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        news = self._news[request_id]
+        try:
+            await self._look_after(request_id, news)
+        except Exception:
+            log.exception("courier.failed")
+            await self._clock.sleep(30.0)
+            news.set()
+        finally:
+            self._tasks.pop(request_id, None)
+            if news.is_set() and not self._closing:
+                self.changed(request_id)
+            else:
+                self._news.pop(request_id, None)
+
+    async def _look_after(self, request_id: str, news: asyncio.Event) -> None:
+        gap_s = FIRST_PROGRESS_GAP_S
+        next_edit_ms = 0
+        progress_works = True
+        while True:
+            news.clear()
+            async with self._database.read() as tx:
+                rows = GenerationsRepository(tx)
+                request, row = await rows.request(request_id), await rows.delivery(request_id)
+            view = await self._views.view(request_id)
+            if request is None or row is None or view is None or request.state is RequestState.VOID:
+                return
+            if row.state in {DeliveryState.KEPT, DeliveryState.WITHDRAWN}:
+                return
+            wait_s = gap_s
+            if self._is_due(view, row):
+                wait_s = await self._deliver(request, row, view)
+            elif row.state is DeliveryState.SHOWN:
+                if _is_over(view):
+                    self._forget(request_id)
+                    return
+            elif request.state is RequestState.RUNNING and progress_works:
+                # However much news there is: Discord limits edits.
+                now_ms = self._clock.now_ms()
+                if now_ms >= next_edit_ms:
+                    progress_works = await self._show_progress(request, row, view)
+                    gap_s = min(gap_s * 1.15, LAST_PROGRESS_GAP_S)
+                    next_edit_ms = now_ms + int(gap_s * 1000)
+                wait_s = max((next_edit_ms - now_ms) / 1000, 0.0)
+            await wait_for_event(self._clock, news, wait_s)
+
+    def _is_due(self, view: RequestView, row: DeliveryRow) -> bool:
+        if row.state is DeliveryState.DUE or (row.state is DeliveryState.SHOWN and row.shown_digest != digest_of(view)):
+            return not _nothing_new(view, row)
+        if row.state is not DeliveryState.WAITING:
+            return False
+        if _is_over(view):
+            return True
+        first_ms = min(
+            (p.finished_at_ms for p in view.pictures if p.state is PictureState.FETCHED and p.finished_at_ms),
+            default=None,
+        )
+        return first_ms is not None and self._clock.now_ms() - first_ms >= PATIENCE_FOR_LATE_ONES_S * 1000
+
+    # --- progress ---
+
+    async def _show_progress(self, request: RequestRow, row: DeliveryRow, view: RequestView) -> bool:
+        rung = self._rungs(request, row)[0]
+        if rung not in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}:
+            return False
+        try:
+            await self._delivery.show_progress(rung, view, self._target(request, row, view))
+        except DeliveryError as error:
+            log.info("progress.not_shown", fault=error.fault)
+            return error.fault is DeliveryFault.TRANSIENT
+        return True
+
+    # --- the ladder ---
+
+    def _rungs(self, request: RequestRow, row: DeliveryRow) -> list[Rung]:
+        token_lives = request.interaction_token is not None and request.token_expires_at_ms > self._clock.now_ms()
+        ladder: list[Rung] = []
+        stands_in_own_message = row.message_id is not None and row.message_id != request.message_id
+        if stands_in_own_message or (not request.private and request.message_id is not None):
+            ladder.append(Rung.EDIT_MESSAGE)
+        if token_lives:
+            ladder.append(Rung.EDIT_ORIGINAL)
+        if not request.private:
+            ladder.append(Rung.CHANNEL)
+        ladder.append(Rung.DIRECT)
+        return ladder
+
+    def _target(self, request: RequestRow, row: DeliveryRow, view: RequestView) -> Target:
+        first_try_ms = row.first_try_at_ms
+        return Target(
+            application_id=request.application_id,
+            interaction_token=request.interaction_token,
+            message_id=row.message_id or request.message_id,
+            nonce=f"{request.id}-{digest_of(view)[:8]}",
+            search_history=first_try_ms is not None and self._clock.now_ms() - first_try_ms > SEARCH_AFTER_S * 1000,
+        )
+
+    async def _deliver(self, request: RequestRow, row: DeliveryRow, view: RequestView) -> float:
+        """Try the current rung, and the next ones as far as they are closed; returns seconds to wait, 0 when done."""
+        now_ms = self._clock.now_ms()
+        if row.next_try_at_ms is not None and row.next_try_at_ms > now_ms:
+            return float(row.next_try_at_ms - now_ms) / 1000
+        rungs = self._rungs(request, row)
+        if row.rung is not None and row.first_try_at_ms is not None and Rung(row.rung) in rungs:
+            rungs = rungs[rungs.index(Rung(row.rung)) :]
+        fault: DeliveryFault | None = None
+        for rung in rungs:
+            row = await self._begin(request.id, row, rung)
+            try:
+                posted = await self._post(rung, request, row, view)
+            except DeliveryError as error:
+                fault = error.fault
+                log.warning("delivery.refused", rung=rung, fault=fault, detail=str(error)[:200])
+                if fault is DeliveryFault.GONE and rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}:
+                    await self._end(request.id, DeliveryState.WITHDRAWN, str(error))
+                    return 0.0
+                if fault is DeliveryFault.TRANSIENT:
+                    waited_s = (self._clock.now_ms() - (row.first_try_at_ms or now_ms)) / 1000
+                    if waited_s < (STUCK_ON_RUNG_S if rung is not rungs[-1] else GIVE_UP_S):
+                        return await self._later(request.id, row, str(error))
+            else:
+                await self._shown(request, rung, view, posted)
+                return 0.0
+        await self._end(request.id, DeliveryState.KEPT, str(fault))
+        return 0.0
+
+    async def _begin(self, request_id: str, row: DeliveryRow, rung: Rung) -> DeliveryRow:
+        """Commit which way is tried and since when, before it is tried."""
+        if row.rung == rung and row.first_try_at_ms is not None:
+            return row
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: AsyncConnection) -> DeliveryRow | None:
+            rows = GenerationsRepository(tx)
+            await rows.set_delivery(request_id, rung=rung, tries=0, first_try_at_ms=now_ms, next_try_at_ms=None)
+            return await rows.delivery(request_id)
+
+        return await self._database.write(work) or row
+
+    async def _post(self, rung: Rung, request: RequestRow, row: DeliveryRow, view: RequestView) -> Posted:
+        limit = self._delivery.upload_limit_bytes(rung, view, request.upload_limit_bytes)
+        total: int | None = None
+        for _ in range(MAX_SHRINKS):
+            files = await self._fit(view, limit, total)
+            try:
+                return await self._delivery.post(rung, view, self._target(request, row, view), files)
+            except DeliveryError as error:
+                if error.fault is not DeliveryFault.TOO_LARGE or not files:
+                    raise
+                log.warning("delivery.too_large", rung=rung, limit_bytes=limit, total_bytes=total)
+                # First all of them together under the limit, then less and less.
+                total = limit if total is None else total // 2
+                limit = min(limit, total)
+        raise DeliveryError(DeliveryFault.REJECTED, "too large however small")
+
+    async def _fit(self, view: RequestView, limit_bytes: int, total_bytes: int | None) -> list[PostFile]:
+        with_bytes = [p for p in view.pictures if p.state is PictureState.FETCHED and p.path is not None]
+        sources = [self._store.absolute(p.path) for p in with_bytes if p.path is not None]
+        if not sources:
+            return []
+        fitted = await asyncio.to_thread(
+            fit_message,
+            sources,
+            limit_each_bytes=limit_bytes,
+            limit_total_bytes=total_bytes,
+            folder=self._store.fitted_folder,
+        )
+        return [
+            PostFile(p.position, f.path, _filename(view, p, f.path), fitted=f.path != source)
+            for p, f, source in zip(with_bytes, fitted, sources, strict=True)
+        ]
+
+    async def _shown(self, request: RequestRow, rung: Rung, view: RequestView, posted: Posted) -> None:
+        now_ms = self._clock.now_ms()
+        ping = request.notify and any(p.state is PictureState.FETCHED for p in view.pictures)
+
+        async def work(tx: AsyncConnection) -> bool:
+            rows = GenerationsRepository(tx)
+            row = await rows.delivery(request.id)
+            message_id = request.message_id if rung is Rung.EDIT_ORIGINAL else posted.message_id
+            await rows.set_delivery(
+                request.id,
+                state=DeliveryState.SHOWN,
+                rung=rung,
+                shown_digest=digest_of(view),
+                channel_id=posted.channel_id,
+                message_id=message_id,
+                shown_at_ms=now_ms,
+                first_try_at_ms=None,
+                next_try_at_ms=None,
+                tries=0,
+                last_error=None,
+            )
+            first_ping = bool(ping and row is not None and row.notified_at_ms is None)
+            if first_ping:
+                await rows.set_delivery(request.id, notified_at_ms=now_ms)
+            return first_ping
+
+        must_ping = await self._database.write(work)
+        log.info("delivery.shown", rung=rung, message_id=posted.message_id)
+        if must_ping:
+            current = await self._views.view(request.id)
+            try:
+                await self._delivery.ping(current or view)
+            except DeliveryError as error:
+                log.warning("ping.refused", fault=error.fault)
+
+    async def _later(self, request_id: str, row: DeliveryRow, error: str) -> float:
+        wait_s = min(2.0 * float(2 ** min(row.tries, 8)), 300.0)
+        next_ms = self._clock.now_ms() + int(wait_s * 1000)
+        await self._database.write(
+            lambda tx: GenerationsRepository(tx).set_delivery(
+                request_id, tries=row.tries + 1, next_try_at_ms=next_ms, last_error=error[:300]
+            )
+        )
+        return wait_s
+
+    async def _end(self, request_id: str, state: DeliveryState, error: str) -> None:
+        await self._database.write(
+            lambda tx: GenerationsRepository(tx).set_delivery(request_id, state=state, last_error=error[:300])
+        )
+        log.warning("delivery.ended", state=state, error=error[:200])
+        self._forget(request_id)
+
+
+def digest_of(view: RequestView) -> str:
+    """Return what tells one version of a result from another: the states of its pictures."""
+    states = "|".join(f"{p.position}:{p.state}:{p.charged_credits}" for p in view.pictures)
+    return hashlib.sha256(states.encode()).hexdigest()
+
+
+def _is_over(view: RequestView) -> bool:
+    return all(picture.state in RESTING_STATES for picture in view.pictures)
+
+
+def _nothing_new(view: RequestView, row: DeliveryRow) -> bool:
+    return row.shown_digest == digest_of(view)
+
+
+def _filename(view: RequestView, picture: PictureView, path: Path) -> str:
+    return f"nano-banana-{view.reference}-{picture.position}{path.suffix}"

@@ -1,0 +1,118 @@
+"""What the Discord side does for the engine, as small protocols: the engine never imports discord."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from bot.errors import BotError
+from bot.generations.states import Rung
+from bot.generations.values import RequestView
+
+
+class DeliveryFault(StrEnum):
+    """Why a way to the person did not work; decides what is tried next."""
+
+    GONE = "gone"
+    """The message was deleted (10008): it is not posted again."""
+    NO_ACCESS = "no_access"
+    """This way is closed for good: no permission, no channel, no DM (50001, 50013, 10003, 50007)."""
+    TOKEN_DEAD = "token_dead"
+    """The interaction's token no longer works (50027, 10015, 401, 404 on the webhook)."""
+    TOO_LARGE = "too_large"
+    """413/40005: the files must be made smaller."""
+    TRANSIENT = "transient"
+    """Try the same way again later (5xx, time-outs, resets, the client not connected)."""
+    REJECTED = "rejected"
+    """Discord says the message itself is wrong (50035): a defect of ours; the next way may be simpler."""
+
+
+class DeliveryError(BotError):
+    """One attempt to show something failed."""
+
+    code = "delivery"
+
+    def __init__(self, fault: DeliveryFault, detail: str = "") -> None:
+        super().__init__(f"{fault}: {detail}")
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class PostFile:
+    """A file to attach: ``position`` is the picture's, ``fitted`` tells that it differs from the original."""
+
+    position: int
+    path: Path
+    filename: str
+    fitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where and how to post: what the rungs need beside the view.
+
+    ``nonce`` is at most 25 characters and stable for this result. ``search_history`` asks the channel rung to look for
+    a message of ours with this request's buttons before posting.
+    """
+
+    application_id: int
+    interaction_token: str | None
+    message_id: int | None
+    nonce: str
+    search_history: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where the result stands now."""
+
+    channel_id: int
+    message_id: int
+
+
+class Delivery(Protocol):
+    """Posts cards. Every method raises DeliveryError, and nothing else, when Discord does not take it."""
+
+    def upload_limit_bytes(self, rung: Rung, view: RequestView, stored_limit_bytes: int) -> int:
+        """Return how large one file may be on this rung (``stored_limit_bytes``: the interaction's own limit)."""
+        ...
+
+    async def show_progress(self, rung: Rung, view: RequestView, target: Target) -> None:
+        """Edit the progress card."""
+        ...
+
+    async def post(self, rung: Rung, view: RequestView, target: Target, files: Sequence[PostFile]) -> Posted:
+        """Show the result (or the failure) by this rung. Idempotent as far as the rung allows."""
+        ...
+
+    async def say_void(self, application_id: int, interaction_token: str) -> None:
+        """Tell someone, through a token, that their request was not taken and cost nothing."""
+        ...
+
+    async def ping(self, view: RequestView) -> None:
+        """Mention the person under the posted result."""
+        ...
+
+
+class FetchError(BotError):
+    """A reference can't be fetched; ``retryable`` says whether it is worth another try."""
+
+    code = "fetch"
+
+    def __init__(self, detail: str, *, retryable_now: bool) -> None:
+        super().__init__(detail)
+        self.retryable_now = retryable_now
+
+
+class Fetcher(Protocol):
+    """Fetches what people attached, from Discord's CDN only."""
+
+    async def fetch(self, url: str, destination: Path, *, max_bytes: int) -> int:
+        """Stream ``url`` to ``destination``; returns its size in bytes.
+
+        Raises FetchError; stops when more than ``max_bytes`` arrive (then the file has ``max_bytes`` + 1).
+        """
+        ...

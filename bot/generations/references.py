@@ -1,0 +1,189 @@
+"""Reference images: spooled from Discord to disk, checked and cleaned, then uploaded once for all pictures of a request."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Clock
+from bot.errors import ReferenceRefused
+from bot.generations.notes import Notes
+from bot.generations.protocols import Fetcher, FetchError
+from bot.generations.repository import GenerationsRepository, ReferenceRow, RequestRow
+from bot.generations.settling import end_without_picture
+from bot.generations.states import UNSENT_STATES, PictureState, ReferenceState
+from bot.generations.store import FileStore
+from bot.generations.values import Trouble
+from bot.media import prepare_reference, remove_quietly, sync_folder
+from bot.rivya import Catalogue, ReferenceUrl, RivyaClient
+from bot.storage import Database
+
+log = structlog.get_logger(__name__)
+
+SPOOLS_AT_ONCE = 8
+FETCH_WAITS_S = (1.0, 3.0, 8.0, 20.0, 40.0)
+"""Waits between tries to fetch an attachment: somewhat over a minute in all."""
+
+
+class ReferenceStage:
+    """Brings a request's references to disk and to the provider; each step is in the rows before the next begins."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        client: RivyaClient,
+        catalogue: Catalogue,
+        fetcher: Fetcher,
+        store: FileStore,
+        notes: Notes,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._catalogue = catalogue
+        self._fetcher = fetcher
+        self._store = store
+        self._notes = notes
+        self._clock = clock
+        self._spools = asyncio.Semaphore(SPOOLS_AT_ONCE)
+        self._uploads: dict[str, asyncio.Lock] = {}
+
+    async def spool(self, request: RequestRow) -> bool:
+        """Bring all references to disk, several at once; returns False when one was refused.
+
+        Then the request's unsent pictures have failed, their credits are back, and the card names the file.
+        """
+        async with self._database.read() as tx:
+            waiting = [
+                image
+                for image in await GenerationsRepository(tx).references_of(request.id)
+                if image.state is ReferenceState.WAITING
+            ]
+        results = await asyncio.gather(*(self._spool_one(request, image) for image in waiting), return_exceptions=True)
+        refusals: list[tuple[ReferenceRow, ReferenceRefused]] = []
+        for image, result in zip(waiting, results, strict=True):
+            if isinstance(result, ReferenceRefused):
+                refusals.append((image, result))
+            elif isinstance(result, BaseException):
+                raise result
+        if refusals:
+            await self._refuse(request, refusals)
+            return False
+        return True
+
+    async def _spool_one(self, request: RequestRow, image: ReferenceRow) -> None:
+        spec = self._catalogue.get(request.model)
+        raw = self._store.incoming(f"reference-{image.id}")
+        final = self._store.reference(request.id, image.position)
+        async with self._spools:
+            try:
+                await self._fetch(request, image, raw, spec.reference_max_bytes)
+                prepared = await asyncio.to_thread(
+                    prepare_reference,
+                    raw,
+                    final,
+                    filename=image.filename,
+                    max_bytes=spec.reference_max_bytes,
+                    allowed=frozenset(spec.reference_mimes),
+                )
+                await asyncio.to_thread(sync_folder, final.parent)
+            finally:
+                await asyncio.to_thread(remove_quietly, raw)
+        values: dict[str, Any] = {
+            "state": ReferenceState.READY,
+            "path": self._store.relative(final),
+            "mime": prepared.mime,
+            "width": prepared.width,
+            "height": prepared.height,
+            "size_bytes": prepared.size_bytes,
+            "sha256": prepared.sha256,
+        }
+        await self._database.write(lambda tx: GenerationsRepository(tx).set_reference(image.id, **values))
+        log.info("reference.spooled", position=image.position, size_bytes=prepared.size_bytes)
+
+    async def _fetch(self, request: RequestRow, image: ReferenceRow, raw: Path, max_bytes: int) -> None:
+        for wait_s in (*FETCH_WAITS_S, None):
+            try:
+                await self._fetcher.fetch(image.source_url, raw, max_bytes=max_bytes)
+            except FetchError as error:
+                log.warning("reference.fetch_failed", position=image.position, error=str(error))
+                if not error.retryable_now or wait_s is None:
+                    raise ReferenceRefused(
+                        image.filename, "can't be fetched from Discord any more. Attach it again, please."
+                    ) from error
+                await self._notes.trouble(request.id, Trouble.REFERENCES)
+                await self._clock.sleep(wait_s)
+            else:
+                await self._notes.trouble(request.id, None)
+                return
+
+    async def _refuse(self, request: RequestRow, refusals: list[tuple[ReferenceRow, ReferenceRefused]]) -> None:
+        sentence = " ".join(f"{error.filename} {error.reason}" for _, error in refusals)
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: AsyncConnection) -> None:
+            rows = GenerationsRepository(tx)
+            for image, error in refusals:
+                await rows.set_reference(image.id, state=ReferenceState.REFUSED, refusal=error.user_message)
+            for picture in await rows.pictures_of(request.id):
+                await end_without_picture(
+                    tx,
+                    picture.id,
+                    UNSENT_STATES,
+                    PictureState.FAILED,
+                    now_ms=now_ms,
+                    failure_code=ReferenceRefused.code,
+                    failure_detail=sentence,
+                )
+
+        await self._database.write(work)
+        log.info("reference.refused", request_id=request.id, count=len(refusals))
+
+    async def uploaded(self, request: RequestRow) -> list[ReferenceUrl]:
+        """Return the references' addresses at the provider, uploading what is not there yet, several at once.
+
+        Raises RivyaError when an upload fails for good, OSError when a spooled file can't be read.
+        """
+        lock = self._uploads.setdefault(request.id, asyncio.Lock())
+        async with lock:
+            images = await self._references(request.id)
+            missing = [image for image in images if image.upload_url is None]
+            if missing:
+                async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
+                    results = await asyncio.gather(
+                        *(self._upload_one(request, image) for image in missing), return_exceptions=True
+                    )
+                for result in results:
+                    if isinstance(result, BaseException):
+                        raise result
+                images = await self._references(request.id)
+        return [ReferenceUrl(image.upload_url or "", image.filename, image.mime or "") for image in images]
+
+    async def _references(self, request_id: str) -> list[ReferenceRow]:
+        async with self._database.read() as tx:
+            return await GenerationsRepository(tx).references_of(request_id)
+
+    async def _upload_one(self, request: RequestRow, image: ReferenceRow) -> None:
+        uploaded = await self._client.upload(
+            self._store.absolute(image.path or ""),
+            filename=image.filename,
+            mime=image.mime or "",
+            model=request.model,
+            client_request_id=f"{request.id}-r{image.position}",
+        )
+        now_ms = self._clock.now_ms()
+        await self._database.write(
+            lambda tx: GenerationsRepository(tx).set_reference(
+                image.id, state=ReferenceState.UPLOADED, upload_url=uploaded.url, uploaded_at_ms=now_ms
+            )
+        )
+        log.info("reference.uploaded", position=image.position)
+
+    def forget(self, request_id: str) -> None:
+        """Let go of a request that has ended."""
+        self._uploads.pop(request_id, None)

@@ -1,0 +1,106 @@
+"""Why a request is turned down before anything is spent. Each says it to the person; the ui offers the mended request.
+
+::
+
+    Refused
+    ├── NotAllowedHere        this server is not on the operator's list, or may spend nothing
+    ├── MissingPermissions    the bot could not post the result in this channel
+    ├── TooManyAtOnce         this member has enough in work already
+    ├── QueueFull             the bot has enough waiting already
+    ├── ServicePaused         the operator's account can't be used now
+    └── DiskShort             there is no room for the result
+    bot.credits.quotas.QuotaExceeded    a limit leaves less than it costs
+    bot.rivya.catalogue.BadOption       the model can't take this
+"""
+
+from __future__ import annotations
+
+from bot.errors import BotError
+
+
+class Refused(BotError):
+    """Base: nothing was held, sent or charged."""
+
+    code = "refused"
+
+
+class NotAllowedHere(Refused):
+    """The operator's list of servers does not have this one."""
+
+    code = "not_allowed_here"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "I am not switched on in this server. Its admins can ask the bot's operator."
+
+
+class MissingPermissions(Refused):
+    """The bot could not post the result here; ``permissions`` in Discord's own words."""
+
+    code = "missing_permissions"
+
+    def __init__(self, permissions: tuple[str, ...]) -> None:
+        super().__init__(", ".join(permissions))
+        self.permissions = permissions
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        names = ", ".join(self.permissions)
+        return f"I could not post the picture in this channel: I lack {names}. A moderator can give me that."
+
+
+class TooManyAtOnce(Refused):
+    """The member has as many pictures in work as they may."""
+
+    code = "too_many_at_once"
+
+    def __init__(self, running: int, limit: int) -> None:
+        super().__init__(f"{running} of {limit}")
+        self.running = running
+        self.limit = limit
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return (
+            f"You have {self.running} pictures in work, and {self.limit} may be at the same time. "
+            "Try again when one is done, or ask for fewer."
+        )
+
+
+class QueueFull(Refused):
+    """The queue has reached its bound."""
+
+    code = "queue_full"
+    retryable = True
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "A great many pictures are waiting already. Please try again in a few minutes."
+
+
+class ServicePaused(Refused):
+    """The operator must act first."""
+
+    code = "service_paused"
+    retryable = True
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "The image service can't be used right now; the bot's operator has to look at it. It goes on by itself then."
+
+
+class DiskShort(Refused):
+    """No room for the result."""
+
+    code = "disk_short"
+    retryable = True
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "The bot is short of room for new pictures. Please try again later; its operator can see why."

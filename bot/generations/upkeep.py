@@ -1,0 +1,90 @@
+"""What is done in the background, seldom: late pictures, old tokens, room on the disk, the account's credits."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.clock import Clock
+from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow
+from bot.generations.states import DeliveryState, ReferenceState
+from bot.generations.store import FileStore
+from bot.media import remove_quietly
+from bot.storage import Database
+
+log = structlog.get_logger(__name__)
+
+KEPT_AFTER_NOTICE_S = 30 * 24 * 3600
+"""An undelivered picture is kept this long after its owner was told that it waits."""
+FITTED_S = 24 * 3600
+
+
+class Upkeep:
+    """Each method does one round of one duty and may be repeated or interrupted at any point."""
+
+    def __init__(self, *, database: Database, store: FileStore, clock: Clock, results_max_bytes: int) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._results_max_bytes = results_max_bytes
+
+    async def clear_incoming(self) -> None:
+        """Remove half-finished downloads of an earlier run; call it before anything new is fetched."""
+        for path in await asyncio.to_thread(lambda: list(self._store.stray_files())):
+            await asyncio.to_thread(remove_quietly, path)
+
+    async def purge_tokens(self) -> None:
+        """Forget interaction tokens that no longer work."""
+        now_ms = self._clock.now_ms()
+        await self._database.write(lambda tx: GenerationsRepository(tx).purge_tokens(now_ms))
+
+    async def drop_references(self) -> None:
+        """Remove the reference images of requests that have ended."""
+        async with self._database.read() as tx:
+            images = await GenerationsRepository(tx).references_to_drop()
+        for image in images:
+            await asyncio.to_thread(remove_quietly, self._store.absolute(image.path or ""))
+
+            async def work(tx: AsyncConnection, reference_id: int = image.id) -> None:
+                await GenerationsRepository(tx).set_reference(reference_id, state=ReferenceState.DROPPED, path=None)
+
+            await self._database.write(work)
+
+    async def make_room(self) -> None:
+        """Remove results past the ceiling (the oldest delivered first) and undelivered ones whose time is over."""
+        async with self._database.read() as tx:
+            kept = await GenerationsRepository(tx).kept_bytes()
+        now_ms = self._clock.now_ms()
+        for picture, _ in _to_drop(kept, self._results_max_bytes, now_ms):
+            # The row first: a row that promises bytes which are gone would be worse than a stray file.
+            async def work(tx: AsyncConnection, picture_id: str = picture.id) -> None:
+                await GenerationsRepository(tx).set_picture(picture_id, path=None, bytes_dropped_at_ms=now_ms)
+
+            await self._database.write(work)
+            await asyncio.to_thread(remove_quietly, self._store.absolute(picture.path or ""))
+            log.info("result.dropped", picture_id=picture.id, size_bytes=picture.size_bytes)
+        await asyncio.to_thread(self._clear_fitted, now_ms)
+
+    def _clear_fitted(self, now_ms: int) -> None:
+        for path in self._store.fitted_folder.iterdir():
+            if path.is_file() and now_ms / 1000 - path.stat().st_mtime > FITTED_S:
+                remove_quietly(path)
+
+
+def _to_drop(
+    kept: list[tuple[PictureRow, DeliveryRow]], ceiling_bytes: int, now_ms: int
+) -> list[tuple[PictureRow, DeliveryRow]]:
+    over_bytes = sum(picture.size_bytes or 0 for picture, _ in kept) - ceiling_bytes
+    dropped = []
+    for picture, delivery in kept:
+        if delivery.state is DeliveryState.KEPT:
+            told_ms = delivery.noticed_at_ms
+            if told_ms is not None and now_ms - told_ms > KEPT_AFTER_NOTICE_S * 1000:
+                dropped.append((picture, delivery))
+                over_bytes -= picture.size_bytes or 0
+        elif delivery.state in {DeliveryState.SHOWN, DeliveryState.WITHDRAWN} and over_bytes > 0:
+            dropped.append((picture, delivery))
+            over_bytes -= picture.size_bytes or 0
+    return dropped

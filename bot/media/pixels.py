@@ -1,0 +1,61 @@
+"""Decoding, the only place where a picture takes its full size in memory."""
+
+from __future__ import annotations
+
+import threading
+from typing import BinaryIO
+
+from PIL import Image
+
+from bot.media.layout import NotWhole
+from bot.media.sniffing import ImageKind
+
+ONE_AT_A_TIME = threading.Lock()
+"""Held while pixels are in memory. Pillow stores RGB in four bytes a pixel, so a 4096 × 4096 picture takes 67 MB;
+eight references at once would be the end of a small machine, and two cores gain little from it."""
+
+MAX_PIXELS = 89_478_485
+"""What is decoded at most, Pillow's own line for a likely decompression bomb (a gigabyte in four bytes, by three)."""
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by EXIF orientation (EXIF 2.32, tag 0x0112)."""
+
+
+def decode(stream: BinaryIO, kind: ImageKind, size: tuple[int, int]) -> Image.Image:
+    """Decode a picture fully; ``size`` is what its header promised. Raises `NotWhole`."""
+    return _load(stream, kind, size, sketch=False)
+
+
+def verify(stream: BinaryIO, kind: ImageKind, size: tuple[int, int]) -> None:
+    """Decode a picture to the last byte and forget it; raises `NotWhole`.
+
+    A JPEG is decoded at an eighth of its size: all its data is read, a sixty-fourth of the memory is needed. What
+    this can't see is a JPEG whose data ends early and is closed with an end marker all the same: libjpeg fills the
+    rest with grey and only warns, which Pillow does not pass on.
+    """
+    _load(stream, kind, size, sketch=True).close()
+
+
+def _load(stream: BinaryIO, kind: ImageKind, size: tuple[int, int], *, sketch: bool) -> Image.Image:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise NotWhole(f"{size[0]} × {size[1]} pixels are not decoded")
+    try:
+        image = Image.open(stream, formats=[kind.value])
+        if image.size != size:
+            raise NotWhole(f"the picture is {image.size}, its header said {size}")
+        if sketch:
+            image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))
+        image.load()
+    except (MemoryError, NotWhole):
+        raise
+    except Exception as error:  # on hostile bytes decoders raise whatever they like
+        raise NotWhole(f"{kind.value} can't be decoded: {error!r}") from error
+    return image

@@ -1,0 +1,5 @@
+"""Storage: one owner of the connections, the tables, what the database refuses by itself, and the migrations."""
+
+from bot.storage.database import Database, open_database
+
+__all__ = ["Database", "open_database"]

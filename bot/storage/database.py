@@ -1,0 +1,209 @@
+"""The one owner of the database's connections.
+
+SQLite in WAL mode with ``synchronous=FULL``. One writer connection, on which every transaction is BEGIN IMMEDIATE, and
+a few readers beside it. (``engine.begin()`` alone begins deferred: two such transactions can both read a balance before
+either writes.) Every write runs in a task of its own that no caller's cancellation reaches: it commits or it fails, and
+the caller who was cancelled reads the state again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from bot.errors import StorageError
+from bot.storage.migrations import upgrade
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+
+READERS = 4
+BUSY_TIMEOUT_MS = 10_000
+
+
+class Database:
+    """Transactions over one SQLite file; see ``open_database``."""
+
+    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, path: Path) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._writes: set[asyncio.Task[Any]] = set()
+
+    async def write(self, work: Work[T]) -> T:
+        """Run ``work`` in one BEGIN IMMEDIATE transaction and commit it, whatever happens to the caller.
+
+        ``work`` must await nothing but its connection. If the caller is cancelled the transaction still runs to its
+        end; what came of it is in the rows.
+        """
+        task = asyncio.get_running_loop().create_task(self._transact(work))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
+
+    async def _transact(self, work: Work[T]) -> T:
+        async with self._writer.begin() as connection:
+            return await work(connection)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that reads one consistent snapshot."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Let every write end, then close all connections."""
+        while self._writes:
+            await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+
+@asynccontextmanager
+async def open_database(url: str, *, exclusive: bool = True) -> AsyncIterator[Database]:
+    """Open, lock, check and migrate the database at ``url`` (``sqlite+aiosqlite:///path``).
+
+    ``exclusive`` takes the lock that lets one process only write to a file: the kernel releases it even on SIGKILL.
+    Without it the database is opened to be looked at (``audit``), neither locked nor migrated.
+
+    Raises StorageError, in words that say the way back, when the file is locked by another process, can't be read or
+    written, is damaged, or was written by a newer version.
+    """
+    path = database_path(url)
+    lock = _take_lock(path) if exclusive else None
+    try:
+        database = await _connect(url, path, exclusive=exclusive)
+    except BaseException:
+        _release(lock)
+        raise
+    try:
+        yield database
+    finally:
+        # The lock goes after the last write, also when the caller is cancelled while that one ends.
+        closing = asyncio.ensure_future(database.close())
+        closing.add_done_callback(lambda _: _release(lock))
+        await asyncio.shield(closing)
+
+
+def database_path(url: str) -> Path:
+    """Return the file of a ``sqlite+aiosqlite:///`` URL; raises StorageError for any other."""
+    parsed = make_url(url)
+    if parsed.drivername != "sqlite+aiosqlite" or not parsed.database or parsed.database == ":memory:":
+        raise StorageError("DATABASE_URL must name a file: sqlite+aiosqlite:///data/bot.db")
+    return Path(parsed.database)
+
+
+async def _connect(url: str, path: Path, *, exclusive: bool) -> Database:
+    if not exclusive and not await asyncio.to_thread(path.exists):
+        raise StorageError(f"There is no database at {path}.")
+    writer = _engine(url, pool_size=1, immediate=True)
+    reader = _engine(url, pool_size=READERS, immediate=False, query_only=True)
+    database = Database(writer, reader, path)
+    try:
+        async with reader.connect() as connection:
+            verdict = await connection.scalar(text("PRAGMA quick_check(1)"))
+        if verdict != "ok":
+            raise StorageError(_damaged(path))
+        if exclusive:
+            async with writer.begin() as connection:
+                await connection.run_sync(upgrade)
+    except (DBAPIError, sqlite3.Error) as error:
+        await database.close()
+        raise StorageError(_explain(error, path)) from error
+    except BaseException:
+        await database.close()
+        raise
+    return database
+
+
+def _engine(url: str, *, pool_size: int, immediate: bool, query_only: bool = False) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=60,
+        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "recursive_triggers=ON",  # else INSERT OR REPLACE deletes behind the triggers' back
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "temp_store=MEMORY",
+            f"query_only={query_only}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _release(lock: int | None) -> None:
+    if lock is not None:
+        os.close(lock)
+
+
+def _take_lock(path: Path) -> int:
+    # The lock is on a file beside the database: closing any descriptor of the database itself would drop SQLite's own
+    # POSIX locks on it.
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageError(
+            f"The folder {path.parent} can't be written to ({error.strerror}). Make it writable for the bot's user."
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise StorageError(
+            f"Another process of the bot is using {path}. Stop it first: two of them would spend the same credits."
+        ) from error
+    return descriptor
+
+
+def _explain(error: Exception, path: Path) -> str:
+    reason = str(getattr(error, "orig", None) or error).lower()
+    if "malformed" in reason or "not a database" in reason:
+        return _damaged(path)
+    if "readonly" in reason or "unable to open" in reason or "permission" in reason:
+        return (
+            f"The database {path} can't be opened for writing. "
+            "Give the bot's user the right to write it and its folder."
+        )
+    if "full" in reason:
+        return f"The disk that holds {path} is full. Make room and start again; nothing is lost."
+    if "locked" in reason or "busy" in reason:
+        return f"The database {path} is locked by another program. Close that program and start again."
+    return f"The database {path} can't be used: {reason}"
+
+
+def _damaged(path: Path) -> str:
+    return (
+        f"The database {path} is damaged. Move it and its -wal file aside and put your newest backup in its place; "
+        "`sqlite3 FILE .recover` can often read the damaged one."
+    )

@@ -1,0 +1,1 @@
+"""One module for each step; see ``script.py.mako`` for its shape."""

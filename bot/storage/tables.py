@@ -1,0 +1,266 @@
+"""All tables, once.
+
+Times are integer milliseconds since the Unix epoch (UTC), credits are integers, Discord ids are integers.
+
+What the database itself refuses (append-only entries, a second settlement of a hold, an impossible state change) stands
+as triggers in the migrations; ``bot.storage.guards`` holds their text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# --- credits ---
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),  # member | variance | loss
+    Column("guild_id", BigInteger),  # NULL: personal, or the operator's own
+    Column("created_at_ms", BigInteger, nullable=False),
+    CheckConstraint("kind IN ('member', 'variance', 'loss')", name="kind"),
+    sqlite_autoincrement=True,
+)
+
+# Who an account belongs to stands apart, so that a person can be forgotten without touching an entry.
+account_owners = Table(
+    "account_owners",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("guild_key", BigInteger, nullable=False),  # the guild's id, 0 for a personal account
+    Column("user_id", BigInteger, nullable=False),
+    UniqueConstraint("guild_key", "user_id"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("amount_credits", Integer, nullable=False),
+    Column("settles_id", ForeignKey("entries.id")),  # the hold of a capture or void; the capture of a refund
+    Column("picture_id", String),
+    Column("expires_at_ms", BigInteger),  # grants only; NULL: never
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    CheckConstraint("kind IN ('grant', 'hold', 'capture', 'void', 'refund', 'adjust')", name="kind"),
+    CheckConstraint("amount_credits >= 0 OR kind = 'adjust'", name="amount"),
+    CheckConstraint("(kind IN ('capture', 'void', 'refund')) = (settles_id IS NOT NULL)", name="settles"),
+    CheckConstraint("kind != 'hold' OR picture_id IS NOT NULL", name="hold_has_picture"),
+    sqlite_autoincrement=True,
+)
+Index("ix_entries_account", entries.c.account_id, entries.c.id)
+Index("ix_entries_picture", entries.c.picture_id)
+Index("uq_entries_hold_of_picture", entries.c.picture_id, unique=True, sqlite_where=text("kind = 'hold'"))
+Index(
+    "uq_entries_settlement",
+    entries.c.settles_id,
+    unique=True,
+    sqlite_where=text("kind IN ('capture', 'void')"),
+)
+Index("ix_entries_refunds", entries.c.settles_id, sqlite_where=text("kind = 'refund'"))
+
+# What an entry draws on, signed: positive uses up, negative gives back. `dated_at_ms` is the hold's time for all legs
+# that go back to it, so that a window is charged for what was held in it, whenever it is settled.
+legs = Table(
+    "legs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("entry_id", ForeignKey("entries.id"), nullable=False),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("guild_id", BigInteger),
+    Column("grant_id", ForeignKey("entries.id")),  # NULL: the window's allowance
+    Column("amount_credits", Integer, nullable=False),
+    Column("dated_at_ms", BigInteger, nullable=False),
+    CheckConstraint("amount_credits != 0", name="amount"),
+    sqlite_autoincrement=True,
+)
+Index("ix_legs_entry", legs.c.entry_id)
+Index("ix_legs_allowance", legs.c.account_id, legs.c.dated_at_ms, legs.c.amount_credits,
+      sqlite_where=text("grant_id IS NULL"))  # fmt: skip
+Index("ix_legs_grant", legs.c.grant_id, legs.c.amount_credits, sqlite_where=text("grant_id IS NOT NULL"))
+Index("ix_legs_guild", legs.c.guild_id, legs.c.dated_at_ms, legs.c.amount_credits)
+Index("ix_legs_all", legs.c.dated_at_ms, legs.c.amount_credits)
+
+# --- requests ---
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("source_kind", String, nullable=False),
+    Column("source_id", String, nullable=False),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("user_id", BigInteger, nullable=False),
+    Column("guild_id", BigInteger),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("model", String, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("options", Text, nullable=False),  # JSON object: aspect_ratio, resolution, output_format
+    Column("picture_count", Integer, nullable=False),
+    Column("private", Integer, nullable=False),
+    Column("notify", Integer, nullable=False),
+    Column("locale", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("trouble", String),  # what is waited for, when it takes longer than it should
+    Column("application_id", BigInteger, nullable=False),
+    Column("interaction_token", String),  # purged after 15 minutes
+    Column("token_expires_at_ms", BigInteger, nullable=False),
+    Column("message_id", BigInteger),
+    Column("upload_limit_bytes", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("acknowledged_at_ms", BigInteger),
+    Column("settled_at_ms", BigInteger),
+    Column("hidden_at_ms", BigInteger),  # the person removed it from their history
+    UniqueConstraint("source_kind", "source_id"),
+    CheckConstraint("state IN ('accepted', 'running', 'settled', 'void')", name="state"),
+    CheckConstraint("picture_count BETWEEN 1 AND 4", name="picture_count"),
+)
+Index("ix_requests_state", requests.c.state, sqlite_where=text("state IN ('accepted', 'running')"))
+Index("ix_requests_user", requests.c.user_id, requests.c.created_at_ms)
+Index("ix_requests_token", requests.c.token_expires_at_ms, sqlite_where=text("interaction_token IS NOT NULL"))
+
+reference_images = Table(
+    "reference_images",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("position", Integer, nullable=False),  # 1 is the first
+    Column("source_url", Text, nullable=False),
+    Column("filename", String, nullable=False),
+    Column("declared_bytes", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("path", String),  # relative to the data folder
+    Column("mime", String),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("size_bytes", BigInteger),
+    Column("sha256", String),
+    Column("upload_url", Text),
+    Column("uploaded_at_ms", BigInteger),
+    Column("refusal", Text),
+    UniqueConstraint("request_id", "position"),
+    CheckConstraint("state IN ('waiting', 'ready', 'uploaded', 'refused', 'dropped')", name="state"),
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("position", Integer, nullable=False),  # 1 is the first
+    Column("state", String, nullable=False),
+    Column("hold_id", ForeignKey("entries.id"), nullable=False),
+    Column("price_credits", Integer, nullable=False),  # as shown to the person before
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("task_id", String, unique=True),
+    Column("reserved_credits", Integer),
+    Column("final_credits", Integer),
+    Column("charged_credits", Integer),  # what the member paid
+    Column("submitted_at_ms", BigInteger),
+    Column("deadline_at_ms", BigInteger),
+    Column("next_look_at_ms", BigInteger),  # the slow poll of an overdue or unknown picture
+    Column("finished_at_ms", BigInteger),
+    Column("result_url", Text),
+    Column("path", String),  # relative to the data folder; NULL again when the bytes are gone
+    Column("mime", String),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("size_bytes", BigInteger),
+    Column("sha256", String),
+    Column("failure_code", String),
+    Column("failure_detail", Text),  # words for the person
+    Column("provider_request_id", String),
+    Column("bytes_dropped_at_ms", BigInteger),
+    UniqueConstraint("request_id", "position"),
+    CheckConstraint(
+        "state IN ('held', 'submitting', 'painting', 'overdue', 'unknown', 'fetching', 'fetched', 'failed', "
+        "'cancelled', 'lost')",
+        name="state",
+    ),
+    CheckConstraint("state != 'fetched' OR sha256 IS NOT NULL", name="fetched_has_bytes"),
+)
+Index("ix_pictures_open", pictures.c.state,
+      sqlite_where=text("state NOT IN ('fetched', 'failed', 'cancelled', 'lost')"))  # fmt: skip
+Index("ix_pictures_bytes", pictures.c.finished_at_ms, sqlite_where=text("path IS NOT NULL"))
+
+# Each call to create that was ever made: its exact bytes and its key, committed before the first byte leaves.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("picture_id", ForeignKey("pictures.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("idempotency_key", String, nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("committed_at_ms", BigInteger, nullable=False),
+    Column("first_sent_at_ms", BigInteger),  # NULL: certainly nothing has left the machine
+    Column("outcome", String),  # task id, or the error's code
+    Column("ended_at_ms", BigInteger),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("request_id", ForeignKey("requests.id"), primary_key=True),
+    Column("state", String, nullable=False),
+    Column("rung", String),  # the way that is being tried, or that worked
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("first_try_at_ms", BigInteger),
+    Column("next_try_at_ms", BigInteger),
+    Column("shown_digest", String),  # of the pictures' states that the message shows
+    Column("channel_id", BigInteger),  # where the result stands
+    Column("message_id", BigInteger),
+    Column("last_error", String),
+    Column("shown_at_ms", BigInteger),
+    Column("notified_at_ms", BigInteger),  # when the completion ping went out
+    Column("noticed_at_ms", BigInteger),  # when the person was told that it waits in /history
+    CheckConstraint("state IN ('waiting', 'due', 'shown', 'kept', 'withdrawn')", name="state"),
+)
+Index("ix_deliveries_open", deliveries.c.state, sqlite_where=text("state IN ('due', 'kept')"))
+
+# --- the bot's own memory ---
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+)
+
+learned_prices = Table(
+    "learned_prices",
+    metadata,
+    Column("model", String, primary_key=True),
+    Column("resolution", String, primary_key=True),  # "" for models that have none
+    Column("credits", Integer, nullable=False),
+    Column("base_credits", Integer, nullable=False),  # the page's price then
+    Column("learned_at_ms", BigInteger, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""Turns values into what Discord shows: pure functions from values to Components V2 views."""

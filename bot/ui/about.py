@@ -1,0 +1,56 @@
+"""The cards that say what the bot is and how it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.ui.card import BANANA, Card, fine, lines
+from bot.ui.text import plain
+from bot.ui.words import in_credits
+
+PRIVACY = (
+    "Kept: your prompts, options and pictures, and the ledger of your credits. "
+    "Reference images are dropped when their request has ended. Prompts and images are sent to the image service."
+)
+
+
+def about_card(*, models: Sequence[tuple[str, int]], operator: str | None = None, version: str | None = None) -> Card:
+    """Return what the bot does, costs and keeps, and who runs it; ``models`` are (label, credits a picture)."""
+    return Card(
+        BANANA,
+        lines(
+            "**I paint what you describe.**",
+            "/imagine takes a prompt and up to eight reference images. A picture that was paid for is never lost, "
+            "and what is not made is not charged.",
+        ),
+        _prices(models),
+        fine(PRIVACY, _contact(operator), f"Version {plain(version, 40)}" if version else None),
+    )
+
+
+def help_card(
+    *, commands: Sequence[tuple[str, str]], models: Sequence[tuple[str, int]], operator: str | None = None
+) -> Card:
+    """Return how the bot is used; ``commands`` are (name with slash, what it does)."""
+    return Card(
+        BANANA,
+        lines("**How it works**", "Describe a picture with /imagine; it is posted here when it is there."),
+        lines(*(f"**{plain(name, 40)}** · {plain(does, 200)}" for name, does in commands)),
+        _prices(models),
+        fine(
+            "Credits are held when you ask and taken when the picture is there. Whatever fails is given back.",
+            "Name your references in the prompt by their order: image 1, image 2.",
+            PRIVACY,
+            _contact(operator),
+        ),
+    )
+
+
+def _prices(models: Sequence[tuple[str, int]]) -> str | None:
+    if not models:
+        return None
+    return lines("**A picture costs**", *(f"{plain(name, 60)} · {in_credits(price)}" for name, price in models))
+
+
+def _contact(operator: str | None) -> str | None:
+    return f"Run by {plain(operator, 200)}" if operator else None

@@ -1,0 +1,89 @@
+"""The card that shows a person's credits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.credits.ledger import Balance
+from bot.credits.repository import Entry
+from bot.ui.card import BANANA, Card, bar, fine, lines
+from bot.ui.text import plain
+from bot.ui.words import day, grouped, in_credits, relative
+
+_SHOWN_ENTRIES = 10
+_RECENT_MS = 24 * 60 * 60 * 1000
+
+_BACK_BECAUSE = {
+    "cancelled": "cancelled",
+    "not_acknowledged": "not taken",
+    "reference_refused": "an image could not be used",
+    "reference_unavailable": "an image could not be fetched",
+    "overdue": "the picture never came",
+    "create_unknown": "the picture never came",
+    "result_gone": "the picture could not be obtained",
+    "damaged_result": "the picture was damaged",
+}
+
+
+def credits_card(balance: Balance, entries: Sequence[Entry], now_ms: int, guild_name: str | None) -> Card:
+    """Return how a person stands here, and their last entries (``entries`` are newest first; None: direct messages)."""
+    left = balance.left_credits
+    if left is None:
+        head = lines("**No limit on your credits here**", f"{in_credits(balance.used_credits)} used this month.")
+    else:
+        total = (balance.allowance_credits or 0) + balance.granted_credits
+        head = lines(
+            f"**{in_credits(left)} left**" + (f" of {grouped(total)}" if total else ""),
+            bar(left / total) if total else None,
+            f"New ones come {relative(balance.resets_at_ms)}." if balance.allowance_credits else None,
+        )
+    facts = []
+    if left is not None:
+        facts.append(f"{grouped(balance.used_credits)} of {grouped(balance.allowance_credits or 0)} used this month")
+    if balance.on_hold_credits:
+        facts.append(f"{grouped(balance.on_hold_credits)} on hold for pictures in work")
+    if balance.granted_credits:
+        facts.append(f"{grouped(balance.granted_credits)} extra, used after those of the month")
+    place = f"In {plain(guild_name, 60)}" if guild_name else "In direct messages"
+    return Card(
+        BANANA, head, fine(" · ".join(facts), f"{place}; every server counts on its own."), _statement(entries, now_ms)
+    )
+
+
+def _statement(entries: Sequence[Entry], now_ms: int) -> str:
+    settled = {entry.settles_id for entry in entries if entry.kind in {"capture", "void"}}
+    shown = [entry for entry in entries if entry.id not in settled][:_SHOWN_ENTRIES]
+    if not shown:
+        return "Nothing booked yet."
+    return lines("**Last entries**", *(f"{_words(entry, now_ms)} · {_when(entry, now_ms)}" for entry in shown))
+
+
+def _words(entry: Entry, now_ms: int) -> str:
+    amount = in_credits(entry.amount_credits)
+    match entry.kind:
+        case "hold":
+            return f"{amount} on hold for a picture in work"
+        case "capture":
+            return f"{amount} for a picture" if entry.amount_credits else "A picture that cost nothing"
+        case "void":
+            why = _BACK_BECAUSE.get(entry.reason, "no picture was made")
+            return f"{amount} back: {why}"
+        case "refund":
+            return f"{amount} refunded{_reason(entry)}"
+        case "grant":
+            until = ""
+            if entry.expires_at_ms is not None:
+                verb = "expire" if entry.expires_at_ms > now_ms else "expired"
+                until = f", {verb} {relative(entry.expires_at_ms)}"
+            return f"{amount} granted{_reason(entry)}{until}"
+        case _:
+            return f"{amount} corrected{_reason(entry)}"
+
+
+def _reason(entry: Entry) -> str:
+    return f" ({plain(entry.reason, 80)})" if entry.reason.strip() else ""
+
+
+def _when(entry: Entry, now_ms: int) -> str:
+    recent = now_ms - entry.created_at_ms < _RECENT_MS
+    return relative(entry.created_at_ms) if recent else day(entry.created_at_ms)

@@ -1,0 +1,102 @@
+"""The card of a request at work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from discord import ui
+
+from bot.generations.states import UNSENT_STATES, PictureState, ReferenceState
+from bot.generations.values import PictureView, RequestView
+from bot.ui import ids
+from bot.ui.card import SLATE, Card, bar, button, fine, lines, row, sliding_bar
+from bot.ui.fates import absent, at_work, came
+from bot.ui.text import plain
+from bot.ui.words import duration, in_credits, request_line, trouble_words
+
+_PROMPT_LIMIT = 90
+_ALMOST = 0.95
+"""A bar of estimated time never looks finished."""
+_STEP_S = 2
+"""How often the bar without an estimate moves on; about as often as the card is edited."""
+
+
+def progress_card(view: RequestView) -> Card:
+    """Return the card of a request at work: where it stands, what it waits for, [Cancel] while that is possible."""
+    headline, progress = _stage(view)
+    return Card(
+        SLATE,
+        lines(headline, progress),
+        _trouble(view),
+        fine(plain(view.prompt, _PROMPT_LIMIT), f"{request_line(view)} · {_money(view)}"),
+        row(cancel_button(view)),
+    )
+
+
+def cancel_button(view: RequestView) -> ui.Button[Any] | None:
+    """Return the button that cancels what is not sent yet, or None when everything is."""
+    unsent = sum(picture.state in UNSENT_STATES for picture in view.pictures)
+    if not unsent:
+        return None
+    words = "Cancel" if unsent == len(view.pictures) else f"Cancel the {unsent} not sent yet"
+    return button(words, ids.cancel(view.id))
+
+
+def _stage(view: RequestView) -> tuple[str, str | None]:
+    waiting = at_work(view)
+    sent = [picture for picture in waiting if picture.state in {PictureState.SUBMITTING, PictureState.PAINTING}]
+    if sent:
+        return _painting(view, sent)
+    if any(picture.state is PictureState.FETCHING for picture in waiting):
+        return "**Fetching the picture**", bar(_ALMOST)
+    unsent = [picture for picture in waiting if picture.state is PictureState.HELD]
+    if not unsent:
+        return "**Posting**", bar(1)
+    arrived = sum(image.state in {ReferenceState.READY, ReferenceState.UPLOADED} for image in view.references)
+    total = len(view.references)
+    if arrived < total:
+        return f"**Fetching references** · {arrived} of {total}", bar(arrived / total)
+    if view.queue_position is not None:
+        place = "next in line" if view.queue_position <= 1 else f"number {view.queue_position} in line"
+        return f"**Queued** · {place}", bar(0)
+    uploaded = sum(image.state is ReferenceState.UPLOADED for image in view.references)
+    if uploaded < total:
+        return f"**Sending references** · {uploaded} of {total}", bar(uploaded / total)
+    return "**Getting ready**", bar(0)
+
+
+def _painting(view: RequestView, sent: list[PictureView]) -> tuple[str, str]:
+    begun_ms = min((picture.submitted_at_ms or view.now_ms) for picture in sent)
+    elapsed_s = max(view.now_ms - begun_ms, 0) / 1000
+    total = len(view.pictures)
+    ended = len(came(view)) + len(absent(view))
+    share = min(elapsed_s / view.expected_s, _ALMOST) if view.expected_s else 0.0
+    if total > 1:
+        headline = f"**Painting** · {len(came(view))} of {total} done · {duration(elapsed_s)}"
+        return headline, bar((ended + share * len(sent)) / total)
+    if not view.expected_s:
+        return f"**Painting** · {duration(elapsed_s)}", sliding_bar(int(elapsed_s // _STEP_S))
+    if elapsed_s <= view.expected_s:
+        return f"**Painting** · {duration(elapsed_s)} of about {duration(view.expected_s)}", bar(share)
+    return f"**Painting** · {duration(elapsed_s)}, usually about {duration(view.expected_s)}", bar(share)
+
+
+def _money(view: RequestView) -> str:
+    parts = []
+    if view.charged_credits:
+        parts.append(f"{in_credits(view.charged_credits)} charged")
+    if view.held_credits:
+        parts.append(f"{in_credits(view.held_credits)} held")
+    return " · ".join(parts) or "nothing charged"
+
+
+def _trouble(view: RequestView) -> str | None:
+    if view.trouble is None:
+        return None
+    if view.charged_credits:
+        money = (
+            f"Nothing is lost. {in_credits(view.charged_credits)} were charged for what has come, the rest is on hold."
+        )
+    else:
+        money = "Nothing is lost, and nothing has been charged so far."
+    return f"{trouble_words(view.trouble)}\n{money}"

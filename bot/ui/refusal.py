@@ -1,0 +1,101 @@
+"""The card of a request that was turned down before anything was spent."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.credits.ledger import Balance
+from bot.credits.quotas import LimitScope, QuotaExceeded
+from bot.errors import BotError, ReferenceRefused
+from bot.rivya.catalogue import BadOption
+from bot.ui.card import EMBER, Card, button, fine, lines, row
+from bot.ui.text import label, plain
+from bot.ui.words import NOTHING_CHARGED, grouped, in_credits, relative
+
+_SENTENCE_LIMIT = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """A button that sends the refused request again with less, as ``label`` says ("Make 1 picture · 8 credits")."""
+
+    label: str
+    custom_id: str
+
+
+def refusal_card(
+    error: BotError, *, balance: Balance | None = None, mend: Mend | None = None, picture_credits: int | None = None
+) -> Card:
+    """Return why a request was turned down, that nothing was charged, and a button for the mended one.
+
+    ``picture_credits`` is the price of one picture as it was asked for, said when the request was for several.
+    """
+    rest: str | None
+    if isinstance(error, QuotaExceeded):
+        headline, rest = _quota(error, balance, picture_credits)
+    else:
+        headline, rest = _in_words(error)
+    return Card(
+        EMBER,
+        lines(f"**{headline}**", rest),
+        NOTHING_CHARGED,
+        _on_hold(error, balance),
+        row(button(label(mend.label, 80), mend.custom_id) if mend else None),
+    )
+
+
+def _quota(error: QuotaExceeded, balance: Balance | None, picture_credits: int | None) -> tuple[str, str]:
+    costs = f"This costs {in_credits(error.cost_credits)}"
+    new_ones = f"new ones come {relative(error.resets_at_ms)}" if error.resets_at_ms is not None else None
+    one = None
+    if picture_credits is not None and picture_credits < error.cost_credits:
+        one = f"One picture costs {grouped(picture_credits)}."
+    match error.scope:
+        case LimitScope.MEMBER:
+            if balance is not None and balance.allowance_credits == 0 and not error.left_credits:
+                return "You have no credits to spend here.", f"{costs}. An admin can ask the bot's operator for some."
+            if not error.left_credits:
+                return "You have no credits left.", _sentences(costs, new_ones)
+            return "That is more than you have left.", _sentences(
+                f"{costs}, you have {grouped(error.left_credits)}", new_ones, one
+            )
+        case LimitScope.GUILD:
+            if not error.left_credits:
+                return "This server has no credits left.", _sentences(costs, new_ones)
+            has = f"{costs}, the server has {grouped(error.left_credits)}"
+            return "That is more than this server has left.", _sentences(has, new_ones, one)
+        case LimitScope.ACCOUNT:
+            again = f"it can take more {relative(error.resets_at_ms)}" if error.resets_at_ms is not None else None
+            return "The bot has reached its limit for today.", _sentences(
+                f"{costs}, more than it may still spend", again, one
+            )
+        case LimitScope.PROVIDER:
+            return (
+                "The bot can't pay for this right now.",
+                _sentences(f"{costs}, more than its account at the image service has free", None)
+                + " Its operator can refill it.",
+            )
+
+
+def _sentences(facts: str, then: str | None, more: str | None = None) -> str:
+    whole = f"{facts}; {then}." if then else f"{facts}."
+    return f"{whole} {more}" if more else whole
+
+
+def _in_words(error: BotError) -> tuple[str, str | None]:
+    said = plain(error.user_message, _SENTENCE_LIMIT)
+    if isinstance(error, ReferenceRefused):
+        return "One of the images can't be used.", said if said.endswith((".", "…")) else f"{said}."
+    if isinstance(error, BadOption):
+        return "The model can't take this.", said
+    first, _, rest = re.sub(r"(?<=\.) ", "\n", said, count=1).partition("\n")
+    return first, rest or None
+
+
+def _on_hold(error: BotError, balance: Balance | None) -> str | None:
+    if not isinstance(error, QuotaExceeded) or error.scope is not LimitScope.MEMBER:
+        return None
+    if balance is None or not balance.on_hold_credits:
+        return None
+    return fine(f"{in_credits(balance.on_hold_credits)} of yours on hold for pictures in work.")

@@ -1,0 +1,154 @@
+"""The card of a request whose pictures came, or some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import discord
+from discord import ui
+
+from bot.generations.states import PictureState
+from bot.generations.values import PictureView, RequestView
+from bot.ui import ids
+from bot.ui.card import BANANA, Card, button, fine, lines, row, select
+from bot.ui.fates import absent, at_work, came, fate_lines
+from bot.ui.progress import cancel_button
+from bot.ui.text import alt_text, plain
+from bot.ui.words import counted, duration, grouped, in_credits, listed, references_named, relative, request_line
+
+_PROMPT_LIMIT = 350
+
+
+class ShownFile(Protocol):
+    """A file that is attached to the message: which picture it is, and whether it was made smaller."""
+
+    @property
+    def position(self) -> int:
+        """The picture's number; 1 is the first."""
+        ...
+
+    @property
+    def filename(self) -> str:
+        """The attachment's name."""
+        ...
+
+    @property
+    def fitted(self) -> bool:
+        """Tell whether it differs from the original."""
+        ...
+
+
+def result_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
+    """Return the card of a request with pictures: they, the prompt, what became of the others, what it cost.
+
+    ``files`` are attached to the message under their names; each needs ``alt_text`` as its description as well.
+    """
+    fates = fate_lines(view)
+    return Card(
+        BANANA,
+        gallery(view, files),
+        f"**{plain(view.prompt, _PROMPT_LIMIT)}**",
+        lines(_tally(view) if fates or at_work(view) else None, *fates, _still_coming(view)),
+        fine(request_line(view), references_named(view.references), money_line(view), _fitted(view, files)),
+        *controls(view, more=[cancel_button(view)]),
+    )
+
+
+def gallery(view: RequestView, files: Sequence[ShownFile]) -> ui.MediaGallery[Any] | None:
+    """Return the pictures as a gallery of attachments, or None without any."""
+    if not files:
+        return None
+    return ui.MediaGallery(
+        *(
+            discord.MediaGalleryItem(f"attachment://{file.filename}", description=description(view, file.position))
+            for file in files
+        )
+    )
+
+
+def description(view: RequestView, position: int) -> str:
+    """Return the alt text of one picture of a request (≤1024 characters)."""
+    total = len(view.pictures)
+    return alt_text(view.prompt, before=f"Picture {position} of {total}: " if total > 1 else "")
+
+
+def controls(view: RequestView, *, more: Sequence[ui.Button[Any] | None] = ()) -> list[ui.Item[Any] | None]:
+    """Return the buttons for pictures whose bytes are kept: [Full size], as a select when there are several."""
+    kept = [picture for picture in came(view) if picture.path is not None]
+    if len(kept) < 2:
+        return [row(*(button("Full size", ids.full(view.id, picture.position)) for picture in kept), *more)]
+    options = [
+        discord.SelectOption(
+            label=f"Picture {picture.position}", value=str(picture.position), description=_dimensions(picture)
+        )
+        for picture in kept
+    ]
+    return [row(*more), select("Full size of picture …", ids.full_select(view.id), options)]
+
+
+def money_line(view: RequestView) -> str:
+    """Return what it cost, what is left and how long it took: "8 credits · 92 left, new ones in 12 days · 14 s"."""
+    pictures = came(view)
+    cost = in_credits(view.charged_credits)
+    promised = sum(picture.price_credits for picture in pictures)
+    if pictures and not view.charged_credits:
+        cost = (
+            "no credits: it came late and is free" if len(pictures) == 1 else "no credits: they came late and are free"
+        )
+    elif view.charged_credits < promised:
+        cost = f"{cost} instead of {grouped(promised)}"
+    parts = [cost]
+    if view.held_credits:
+        parts.append(f"{grouped(view.held_credits)} on hold")
+    balance = view.balance
+    if balance is not None and balance.left_credits is not None:
+        parts.append(f"{grouped(balance.left_credits)} left, new ones {relative(balance.resets_at_ms)}")
+    finished_ms = [picture.finished_at_ms for picture in pictures if picture.finished_at_ms is not None]
+    if finished_ms:
+        parts.append(duration((max(finished_ms) - view.created_at_ms) / 1000))
+    return " · ".join(parts)
+
+
+def _tally(view: RequestView) -> str:
+    total = len(view.pictures)
+    return (
+        f"{len(came(view))} of {total} pictures came."
+        if absent(view)
+        else f"{len(came(view))} of {total} pictures so far."
+    )
+
+
+def _still_coming(view: RequestView) -> str | None:
+    waiting = at_work(view)
+    if not waiting:
+        return None
+    one = len(waiting) == 1
+    sent = any(picture.state is not PictureState.HELD for picture in waiting)
+    doing = "being painted" if sent else "waiting to be painted"
+    where = "comes here or to /history" if one and view.private else "come here or to /history" if view.private else ""
+    where = where or ("is added here" if one else "are added here")
+    return f"{counted(len(waiting), 'more picture')} {'is' if one else 'are'} {doing} and {where}."
+
+
+def _fitted(view: RequestView, files: Sequence[ShownFile]) -> str | None:
+    smaller = [file.position for file in files if file.fitted]
+    if not smaller:
+        return None
+    kept = {picture.position for picture in came(view) if picture.path is not None}
+    where = "the original is under Full size" if kept.issuperset(smaller) else "the original is no longer kept"
+    if len(view.pictures) == 1 or len(files) == 1:
+        return f"Made smaller to fit Discord's upload limit; {where}."
+    if len(smaller) == len(files):
+        return f"Made smaller to fit Discord's upload limit; {where.replace('original is', 'originals are')}."
+    which = listed([str(position) for position in smaller])
+    return f"Made smaller to fit Discord's upload limit: {which}; {where.replace('original is', 'originals are')}."
+
+
+def _dimensions(picture: PictureView) -> str | None:
+    parts = []
+    if picture.width and picture.height:
+        parts.append(f"{picture.width} × {picture.height}")
+    if picture.size_bytes:
+        parts.append(f"{picture.size_bytes / 1024 / 1024:.1f} MiB")
+    return " · ".join(parts) or None

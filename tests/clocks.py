@@ -1,0 +1,44 @@
+"""A clock that tests wind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+
+class TestClock:
+    """Runs ``speed`` times as fast as the machine's, and jumps on ``advance``.
+
+    Real sockets and the real database stay on real time; what the code under test *sleeps* is shortened.
+    """
+
+    __test__ = False
+
+    def __init__(self, *, start_ms: int = 1_790_000_000_000, speed: float = 50.0) -> None:
+        self._start_ms = start_ms
+        self._speed = speed
+        self._offset_ms = 0
+        self._begun = time.monotonic()
+        self._jumped: set[asyncio.Event] = set()
+
+    def now_ms(self) -> int:
+        return self._start_ms + self._offset_ms + int((time.monotonic() - self._begun) * 1000 * self._speed)
+
+    async def sleep(self, seconds: float) -> None:
+        until_ms = self.now_ms() + seconds * 1000
+        while (left_ms := until_ms - self.now_ms()) > 0:
+            jumped = asyncio.Event()
+            self._jumped.add(jumped)
+            try:
+                await asyncio.wait_for(jumped.wait(), left_ms / 1000 / self._speed)
+            except TimeoutError:
+                pass
+            finally:
+                self._jumped.discard(jumped)
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        """Jump ``seconds`` ahead; every sleeper whose time has come wakes."""
+        self._offset_ms += int(seconds * 1000)
+        for event in tuple(self._jumped):
+            event.set()

@@ -1,0 +1,26 @@
+"""What every test may ask for."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.storage import Database, open_database
+from tests.clocks import TestClock
+
+
+@pytest.fixture
+def clock() -> TestClock:
+    return TestClock()
+
+
+@pytest.fixture
+def database_path(tmp_path: Path) -> Path:
+    return tmp_path / "bot.db"
+
+
+@pytest.fixture
+async def database(database_path: Path) -> AsyncIterator[Database]:
+    """Give a real file with the real migrations."""
+    async with open_database(f"sqlite+aiosqlite:///{database_path}") as opened:
+        yield opened

@@ -1,0 +1,74 @@
+"""Renders every card to a PNG, as a desktop and as a phone shows it: ``python -m tests.ui_gallery FOLDER [part of a name]``.
+
+It posts them through the real client into a virtual Discord and photographs simcord's page with Chromium.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import sys
+from pathlib import Path
+
+import discord
+import simcord
+from PIL import Image, ImageDraw
+from playwright.async_api import async_playwright
+
+from tests.ui_samples import samples
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+_LOADED = """([count]) => {
+  const text = document.body.innerText.includes("TestBot");
+  const images = [...document.querySelectorAll("img")];
+  return text && images.filter((image) => image.complete && image.naturalWidth > 0).length >= count;
+}"""
+WIDTHS = {"desktop": 1000, "phone": 390}
+
+
+async def main(folder: Path, part: str) -> None:
+    """Write ``<name>-<width>.png`` for each sample whose name contains ``part``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bot = discord.Client(intents=discord.Intents.default())
+    async with simcord.run(bot, settle_timeout=60) as env:
+        guild = env.create_guild("Art & Craft")
+        channel = guild.create_text_channel("art")
+        alice = guild.add_member(env.create_user("alice"))
+        async with async_playwright() as play:
+            browser = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            async with env.preview(channel, viewers=[alice], layout="channel") as preview:
+                pages = {}
+                for name, width in WIDTHS.items():
+                    pages[name] = await browser.new_page(viewport={"width": width, "height": 1100})
+                    await pages[name].goto(preview.url)
+                for name, sample in samples().items():
+                    if part not in name:
+                        continue
+                    target = bot.get_channel(channel.id)
+                    attached = [
+                        discord.File(io.BytesIO(_picture(f.position)), f.filename, description="a picture")
+                        for f in sample.files
+                    ]
+                    message = await target.send(view=sample.draw(), files=attached)
+                    await preview.refresh()
+                    for width, page in pages.items():
+                        await page.wait_for_function(_LOADED, arg=[len(attached)])
+                        await page.wait_for_timeout(300)
+                        await page.screenshot(path=str(folder / f"{name}-{width}.png"))
+                    await message.delete()
+            await browser.close()
+
+
+def _picture(position: int) -> bytes:
+    size = (1376, 768)
+    hue = Image.linear_gradient("L").resize(size)
+    image = Image.merge("RGB", (hue, hue.rotate(90 * position).resize(size), Image.new("L", size, 120)))
+    ImageDraw.Draw(image).ellipse((500, 200, 876, 576), fill=(255, 212, 59))
+    sink = io.BytesIO()
+    image.save(sink, "PNG")
+    return sink.getvalue()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""))

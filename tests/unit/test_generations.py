@@ -1,0 +1,45 @@
+"""From accept to the posted picture, over a real database and a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
+from tests.clocks import TestClock
+from tests.world import World, Worlds
+
+
+@pytest.fixture
+async def worlds(tmp_path: Path, clock: TestClock) -> AsyncIterator[Worlds]:
+    worlds = Worlds(tmp_path, clock)
+    async with worlds.rivya:
+        yield worlds
+
+
+@pytest.fixture
+async def world(worlds: Worlds) -> AsyncIterator[World]:
+    async with worlds.open() as world:
+        yield world
+
+
+async def test_a_picture_is_made_posted_and_paid_for_once(world: World) -> None:
+    request_id = await world.imagine("a red panda in a raincoat", references=(world.cdn.add("cat.png"),))
+    await world.until_idle()
+
+    view = await world.view(request_id)
+    assert view.state is RequestState.SETTLED
+    assert [picture.state for picture in view.pictures] == [PictureState.FETCHED]
+    assert view.charged_credits == 8
+    assert view.delivery is DeliveryState.SHOWN
+    (post,) = world.discord.posts
+    assert post.rung is Rung.EDIT_MESSAGE
+    assert len(post.files) == 1
+    (task,) = world.rivya.books.tasks
+    assert task.prompt == "a red panda in a raincoat"
+    assert len(task.params["referenceMediaItems"]) == 1
+    assert world.rivya.books.total_charged == 8
+    assert await world.left() == 160 - 8
+    assert (await world.audit()).clean
