@@ -1,0 +1,1 @@
+"""A Discord bot that paints with Nano Banana Pro, and never loses a paid picture."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 
 import httpx
-from pydantic import SecretStr
 
 from bot.clock import Clock
 from bot.config import Settings
@@ -28,7 +27,7 @@ from bot.generations.service import Generations, Limits
 from bot.generations.store import FileStore
 from bot.generations.upkeep import Upkeep
 from bot.generations.views import Views
-from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient, RivyaError
+from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient
 from bot.storage import Database
 
 
@@ -60,15 +59,45 @@ async def open_core(
     clock: Clock,
     rng: Random,
     ids: Callable[[], str] = new_id,
-    api_key: Callable[[], SecretStr] | None = None,
 ) -> AsyncIterator[Core]:
-    """Wire the core over an open database and connection pool, resume what was running, and stop it in order."""
-    client = RivyaClient(http, api_key=api_key or settings.rivya_api_key, clock=clock, rng=rng)
+    """Build the core, resume what was running, and stop it in order."""
+    core = await build_core(
+        settings,
+        database=database,
+        http=http,
+        delivery=delivery,
+        fetcher=fetcher,
+        clock=clock,
+        rng=rng,
+        ids=ids,
+    )
+    async with core.engine:
+        yield core
+
+
+async def build_core(
+    settings: Settings,
+    *,
+    database: Database,
+    http: httpx.AsyncClient,
+    delivery: Delivery,
+    fetcher: Fetcher,
+    clock: Clock,
+    rng: Random,
+    ids: Callable[[], str] = new_id,
+) -> Core:
+    """Put everything together over an open database and connection pool; nothing runs until the engine is entered."""
+    catalogue, durations = Catalogue(), DurationBook()
+    async with database.read() as tx:
+        rows = GenerationsRepository(tx)
+        catalogue.restore(await rows.learned_prices())
+        for model, resolution, seconds in await rows.durations(limit=1000):
+            durations.record(model, resolution, seconds)
+    client = RivyaClient(http, api_key=settings.rivya_api_key, clock=clock, rng=rng)
     spending = SpendingPolicy(
         settings.member_credits_per_month, settings.guild_credits_per_month, settings.account_credits_per_day
     )
-    catalogue, durations, queue = Catalogue(), DurationBook(), FairQueue()
-    await _remember(database, catalogue, durations)
+    queue = FairQueue()
     store = FileStore(Path(settings.data_dir))
     account = ProviderAccount(database, client, clock)
     views = Views(
@@ -79,7 +108,7 @@ async def open_core(
         clock=clock,
         position=queue.position,
     )
-    notes = Notes(database, clock, lambda request_id: courier.changed(request_id))
+    notes = Notes(database, clock, lambda request_id: courier.changed(request_id))  # noqa: PLW0108 - it comes later
     references = ReferenceStage(
         database=database,
         client=client,
@@ -125,7 +154,7 @@ async def open_core(
         views=views,
         clock=clock,
         new_id=ids,
-        wake=lambda request_id: engine.wake(request_id),
+        wake=lambda request_id: engine.wake(request_id),  # noqa: PLW0108 - it comes later
     )
     engine = Engine(
         database=database,
@@ -144,13 +173,4 @@ async def open_core(
         max_running=settings.max_running,
         grace_s=settings.shutdown_grace_s,
     )
-    async with engine:
-        yield Core(generations, engine, catalogue, store, account, queue)
-
-
-async def _remember(database: Database, catalogue: Catalogue, durations: DurationBook) -> None:
-    async with database.read() as tx:
-        rows = GenerationsRepository(tx)
-        catalogue.restore(await rows.learned_prices())
-        for model, resolution, seconds in await rows.durations(limit=1000):
-            durations.record(model, resolution, seconds)
+    return Core(generations, engine, catalogue, store, account, queue)

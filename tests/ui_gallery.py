@@ -1,4 +1,6 @@
-"""Renders every card to a PNG, as a desktop and as a phone shows it: ``python -m tests.ui_gallery FOLDER [part of a name]``.
+"""Renders every card to a PNG, as a desktop and as a phone shows it.
+
+    python -m tests.ui_gallery FOLDER [PART OF A NAME]
 
 It posts them through the real client into a virtual Discord and photographs simcord's page with Chromium.
 """
@@ -19,17 +21,15 @@ from playwright.async_api import async_playwright
 from tests.ui_samples import samples
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-_LOADED = """([count]) => {
-  const text = document.body.innerText.includes("TestBot");
-  const images = [...document.querySelectorAll("img")];
-  return text && images.filter((image) => image.complete && image.naturalWidth > 0).length >= count;
+_LOADED = """([id, count]) => {
+  const images = [...document.querySelectorAll("img")].filter((image) => image.complete && image.naturalWidth > 0);
+  return document.querySelector(`[data-control-key^="message:${id}"]`) && images.length >= count;
 }"""
 WIDTHS = {"desktop": 1000, "phone": 390}
 
 
 async def main(folder: Path, part: str) -> None:
     """Write ``<name>-<width>.png`` for each sample whose name contains ``part``."""
-    folder.mkdir(parents=True, exist_ok=True)
     bot = discord.Client(intents=discord.Intents.default())
     async with simcord.run(bot, settle_timeout=60) as env:
         guild = env.create_guild("Art & Craft")
@@ -53,7 +53,7 @@ async def main(folder: Path, part: str) -> None:
                     message = await target.send(view=sample.draw(), files=attached)
                     await preview.refresh()
                     for width, page in pages.items():
-                        await page.wait_for_function(_LOADED, arg=[len(attached)])
+                        await page.wait_for_function(_LOADED, arg=[str(message.id), len(attached)])
                         await page.wait_for_timeout(300)
                         await page.screenshot(path=str(folder / f"{name}-{width}.png"))
                     await message.delete()
@@ -71,4 +71,5 @@ def _picture(position: int) -> bytes:
 
 
 if __name__ == "__main__":
+    Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
     asyncio.run(main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""))

@@ -66,7 +66,9 @@ def request(*pictures: PictureView, **values: Any) -> RequestView:
     return RequestView(**(base | {"pictures": pictures or (picture(),)} | values))
 
 
-def references(*states: ReferenceState, names: Sequence[str] = ("cat.png", "old_house.jpg")) -> tuple[ReferenceView, ...]:
+def references(
+    *states: ReferenceState, names: Sequence[str] = ("cat.png", "old_house.jpg")
+) -> tuple[ReferenceView, ...]:
     return tuple(ReferenceView(n, names[(n - 1) % len(names)], state) for n, state in enumerate(states, 1))
 
 
@@ -78,7 +80,7 @@ def files(view: RequestView, *, fitted: bool = False) -> list[PostFile]:
     ]
 
 
-def entry(number: int, kind: str, amount: int, reason: str, ago_s: int, settles: int | None = None) -> Entry:
+def entry(number: int, kind: str, amount: int, reason: str, ago_s: int, *, settles: int | None = None) -> Entry:
     return Entry(number, 1, kind, amount, settles, None, None, "member", reason, NOW_MS - ago_s * 1000)
 
 
@@ -148,7 +150,9 @@ def samples() -> dict[str, Sample]:
     failure(
         "reference",
         request(
-            picture(1, S.FAILED, failure_code="reference_refused", failure_detail="holiday_.png is an animated picture"),
+            picture(
+                1, S.FAILED, failure_code="reference_refused", failure_detail="holiday_.png is an animated picture"
+            ),
             references=references(ReferenceState.REFUSED, names=["holiday_.png"]),
         ),
     )
@@ -178,9 +182,14 @@ def samples() -> dict[str, Sample]:
     plain("refusal-guild", lambda: cards.refusal_card(quota(LimitScope.GUILD, 12), mend=mend, picture_credits=8))
     plain("refusal-account", lambda: cards.refusal_card(quota(LimitScope.ACCOUNT, 4711)))
     plain("refusal-provider", lambda: cards.refusal_card(quota(LimitScope.PROVIDER, 4711)))
-    sentence = "Nano Banana Pro has no aspect ratio 5:7. It takes 1:1, 2:3, 3:2, 3:4, 4:3, 4:5, 5:4, 9:16, 16:9, 21:9, auto."
+    sentence = (
+        "Nano Banana Pro has no aspect ratio 5:7. It takes 1:1, 2:3, 3:2, 3:4, 4:3, 4:5, 5:4, 9:16, 16:9, 21:9, auto."
+    )
     plain("refusal-option", lambda: cards.refusal_card(BadOption("aspect_ratio", "5:7", ["1:1"], sentence)))
-    plain("refusal-reference", lambda: cards.refusal_card(ReferenceRefused("cat.gif", "is a GIF; I take PNG, JPEG and WebP.")))
+    plain(
+        "refusal-reference",
+        lambda: cards.refusal_card(ReferenceRefused("cat.gif", "is a GIF; I take PNG, JPEG and WebP.")),
+    )
     plain("refusal-permissions", lambda: cards.refusal_card(MissingPermissions(("Attach Files", "Send Messages"))))
     plain("refusal-not-here", lambda: cards.refusal_card(NotAllowedHere()))
     plain("refusal-too-many", lambda: cards.refusal_card(TooManyAtOnce(4, 4)))
@@ -188,11 +197,11 @@ def samples() -> dict[str, Sample]:
 
     book = [
         entry(9, "hold", 8, "picture", 20),
-        entry(8, "capture", 8, "picture", 900, 7),
+        entry(8, "capture", 8, "picture", 900, settles=7),
         entry(7, "hold", 8, "picture", 914),
-        entry(6, "void", 8, "prompt_refused", 90_000, 5),
+        entry(6, "void", 8, "prompt_refused", 90_000, settles=5),
         entry(5, "hold", 8, "picture", 90_030),
-        entry(4, "refund", 8, "blurred face", 200_000, 3),
+        entry(4, "refund", 8, "blurred face", 200_000, settles=3),
         replace(entry(1, "grant", 50, "won the March contest", 400_000), expires_at_ms=NOW_MS + 20 * 86_400_000),
     ]
     standing = Balance(100, 24, 8, 50, BALANCE.resets_at_ms)
@@ -206,7 +215,12 @@ def samples() -> dict[str, Sample]:
         request(picture(1), picture(2), id="b" * 16, delivery=DeliveryState.KEPT, prompt=ARABIC, private=True),
         request(picture(1, S.FAILED, failure_code="prompt_refused"), id="c" * 16, prompt=HOSTILE, **shown),
         request(picture(1, S.PAINTING), id="d" * 16, prompt="a teapot", **shown),
-        request(picture(1, path=None, bytes_dropped_at_ms=1), id="e" * 16, created_at_ms=NOW_MS - 40 * 86_400_000, **shown),
+        request(
+            picture(1, path=None, finished_at_ms=NOW_MS - 40 * 86_400_000 + 9000),
+            id="e" * 16,
+            created_at_ms=NOW_MS - 40 * 86_400_000,
+            **shown,
+        ),
     ]
     plain("history", lambda: cards.history_card(HistoryPage(tuple(past), 2, 7)))
     plain("history-empty", lambda: cards.history_card(HistoryPage((), 1, 1)))

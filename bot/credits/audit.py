@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.credits.audit_checks import RULES
+from bot.credits.audit_checks import RULES, Rule
 from bot.storage.guards import GUARDS
 from bot.storage.migrations import revisions
 from bot.storage.tables import metadata
@@ -55,16 +54,19 @@ async def audit(connection: AsyncConnection, *, now_ms: int) -> AuditReport:
     schema = await _schema(connection)
     if schema:
         return AuditReport(tuple(schema))
-    findings = [
-        *await _file(connection),
-        *await _guards(connection),
-        *await _gaps(connection),
-        *await _rules(connection, now_ms),
-    ]
+    findings: list[Finding] = []
     try:
+        findings += await _file(connection)
+        findings += await _guards(connection)
+        findings += await _gaps(connection)
+        for rule in RULES:
+            findings += await _broken(connection, rule, now_ms)
         return await _counted(connection, findings)
     except DBAPIError as error:
-        return AuditReport((*findings, _unreadable("counts", error)))
+        unread = Finding(
+            "file", f"The file can't be read any further ({error.orig}): put the newest backup in its place."
+        )
+        return AuditReport((*findings, unread))
 
 
 async def _schema(connection: AsyncConnection) -> list[Finding]:
@@ -87,15 +89,15 @@ async def _schema(connection: AsyncConnection) -> list[Finding]:
 
 
 async def _file(connection: AsyncConnection) -> list[Finding]:
-    findings = []
-    try:
-        verdicts = (await connection.execute(text(f"PRAGMA quick_check({MOST_FOR_A_RULE})"))).scalars().all()
-        findings += [Finding("file", f"The file is damaged: {verdict}.") for verdict in verdicts if verdict != "ok"]
-        rows = (await connection.execute(text("PRAGMA foreign_key_check"))).all()
-    except DBAPIError as error:
-        return [*findings, _unreadable("file", error)]
-    sentences = [f"Row {row.rowid} of {row.table} refers to a row of {row.parent} that is not there." for row in rows]
-    return findings + _bounded("reference", sentences)
+    verdicts = (await connection.execute(text(f"PRAGMA quick_check({MOST_FOR_A_RULE})"))).scalars().all()
+    rows = (await connection.execute(text("PRAGMA foreign_key_check"))).all()
+    return [
+        *(Finding("file", f"The file is damaged: {verdict}.") for verdict in verdicts if verdict != "ok"),
+        *_bounded(
+            "reference",
+            [f"Row {row.rowid} of {row.table} refers to a row of {row.parent} that is not there." for row in rows],
+        ),
+    ]
 
 
 async def _guards(connection: AsyncConnection) -> list[Finding]:
@@ -132,30 +134,19 @@ async def _gaps(connection: AsyncConnection) -> list[Finding]:
                     f"WHERE NOT EXISTS (SELECT 1 FROM {table} n WHERE n.id = g.id + 1)"
                 )
             )
-            findings.append(
-                Finding(
-                    "deleted",
-                    f"The table {table} was given {row.given} rows and has {row.here}; the first missing id is {first}.",
-                )
-            )
+            sentence = f"Of {row.given} rows that were written to {table} {row.here} are there; id {first} is missing."
+            findings.append(Finding("deleted", sentence))
     return findings
 
 
-async def _rules(connection: AsyncConnection, now_ms: int) -> list[Finding]:
-    findings: list[Finding] = []
-    for rule in RULES:
-        query = text(f"{rule.broken} LIMIT {MOST_FOR_A_RULE + 1}")
-        values = {"now_ms": now_ms} if ":now_ms" in rule.broken else {}
-        try:
-            rows = (await connection.execute(query, values)).mappings().all()
-        except DBAPIError as error:
-            findings.append(_unreadable(rule.code, error))
-            continue
-        findings += _bounded(rule.code, [rule.sentence.format(**row) for row in rows])
-    return findings
+async def _broken(connection: AsyncConnection, rule: Rule, now_ms: int) -> list[Finding]:
+    query = text(f"{rule.broken} LIMIT {MOST_FOR_A_RULE + 1}")
+    values = {"now_ms": now_ms} if ":now_ms" in rule.broken else {}
+    rows = (await connection.execute(query, values)).mappings().all()
+    return _bounded(rule.code, [rule.sentence.format(**row) for row in rows])
 
 
-def _bounded(code: str, sentences: Iterable[str]) -> list[Finding]:
+def _bounded(code: str, sentences: list[str]) -> list[Finding]:
     findings = [Finding(code, sentence) for sentence in sentences]
     if len(findings) > MOST_FOR_A_RULE:
         findings[MOST_FOR_A_RULE:] = [Finding(code, "There are more of this kind.")]
@@ -173,8 +164,8 @@ async def _counted(connection: AsyncConnection, findings: list[Finding]) -> Audi
         await connection.execute(
             text(
                 "SELECT count(*) AS number, coalesce(sum(h.amount_credits), 0) AS credits FROM entries h "
-                "WHERE h.kind = 'hold' AND NOT EXISTS (SELECT 1 FROM entries s "
-                "WHERE s.settles_id = h.id AND s.kind IN ('capture', 'void'))"
+                "LEFT JOIN entries s ON s.settles_id = h.id AND s.kind IN ('capture', 'void') "
+                "WHERE h.kind = 'hold' AND s.id IS NULL"
             )
         )
     ).one()
@@ -203,7 +194,3 @@ async def _names(connection: AsyncConnection, kind: str) -> dict[str, str]:
 
 def _squeezed(statement: str) -> str:
     return " ".join(statement.split())
-
-
-def _unreadable(code: str, error: DBAPIError) -> Finding:
-    return Finding(code, f"This could not be checked, since the file can't be read there ({error.orig}).")

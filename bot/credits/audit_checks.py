@@ -18,10 +18,6 @@ class Rule:
     broken: str
 
 
-_SETTLES = "s.settles_id = {} AND s.kind IN ('capture', 'void')"
-_OF_HOLD = _SETTLES.format("h.id")
-_OF_PICTURE = _SETTLES.format("p.hold_id")
-
 RULES: tuple[Rule, ...] = (
     # --- entries and their legs ---
     Rule(
@@ -92,7 +88,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "settlement",
-        "Entry {id} ({kind}) does not fit entry {settles_id} that it settles: another kind, account, picture or amount.",
+        "Entry {id} ({kind}) does not fit entry {settles_id} that it settles, in kind, account, picture or amount.",
         """
         SELECT s.id, s.kind, s.settles_id FROM entries s LEFT JOIN entries t ON t.id = s.settles_id
         WHERE s.kind IN ('capture', 'void', 'refund') AND (
@@ -112,8 +108,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "leg",
-        "Leg {id} of entry {entry_id} ({kind}) stands on another account, server or date than it must, or has the wrong "
-        "sign.",
+        "Leg {id} of entry {entry_id} ({kind}) has an account, a server, a date or a sign that it can't have.",
         """
         SELECT l.id, l.entry_id, e.kind FROM legs l
         JOIN entries e ON e.id = l.entry_id JOIN accounts a ON a.id = e.account_id
@@ -172,7 +167,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "future",
-        "Entry {id} is dated {ahead_min} minutes ahead of now: set the machine's clock, allowances count by these dates.",
+        "Entry {id} is dated {ahead_min} minutes ahead of now: set the machine's clock, allowances go by these dates.",
         """
         SELECT id, (created_at_ms - :now_ms) / 60000 AS ahead_min FROM entries WHERE created_at_ms > :now_ms + 300000
         """,
@@ -184,11 +179,10 @@ RULES: tuple[Rule, ...] = (
         """
         SELECT h.id, h.account_id, h.picture_id, h.amount_credits AS amount,
           CASE WHEN p.id IS NULL THEN 'not there' ELSE 'part of a request that is ' || r.state END AS state
-        FROM entries h LEFT JOIN pictures p ON p.id = h.picture_id LEFT JOIN requests r ON r.id = p.request_id
-        WHERE h.kind = 'hold' AND (p.id IS NULL OR r.state NOT IN ('accepted', 'running'))
-          AND NOT EXISTS (SELECT 1 FROM entries s WHERE """
-        + _OF_HOLD
-        + ")",
+        FROM entries h LEFT JOIN entries s ON s.settles_id = h.id AND s.kind IN ('capture', 'void')
+        LEFT JOIN pictures p ON p.id = h.picture_id LEFT JOIN requests r ON r.id = p.request_id
+        WHERE h.kind = 'hold' AND s.id IS NULL AND (p.id IS NULL OR r.state NOT IN ('accepted', 'running'))
+        """,
     ),
     Rule(
         "picture_hold",
@@ -212,10 +206,9 @@ RULES: tuple[Rule, ...] = (
         "picture_unsettled",
         "Picture {id} is {state}, but its hold {hold_id} has {settled}.",
         """
-        SELECT p.id, p.state, p.hold_id, CASE WHEN s.id IS NULL THEN 'not been settled' ELSE 'been captured' END AS settled
-        FROM pictures p LEFT JOIN entries s ON """
-        + _OF_PICTURE
-        + """
+        SELECT p.id, p.state, p.hold_id,
+          CASE WHEN s.id IS NULL THEN 'not been settled' ELSE 'been captured' END AS settled
+        FROM pictures p LEFT JOIN entries s ON s.settles_id = p.hold_id AND s.kind IN ('capture', 'void')
         WHERE (p.state = 'fetched' AND s.id IS NULL)
           OR (p.state IN ('failed', 'cancelled', 'lost') AND s.kind IS NOT 'void')
         """,
@@ -224,9 +217,8 @@ RULES: tuple[Rule, ...] = (
         "picture_settled_early",
         "Picture {id} is only {state}, but its hold {hold_id} has a {settled} already.",
         """
-        SELECT p.id, p.state, p.hold_id, s.kind AS settled FROM pictures p JOIN entries s ON """
-        + _OF_PICTURE
-        + """
+        SELECT p.id, p.state, p.hold_id, s.kind AS settled
+        FROM pictures p JOIN entries s ON s.settles_id = p.hold_id AND s.kind IN ('capture', 'void')
         WHERE p.state IN ('held', 'submitting', 'painting')
           OR (p.state IN ('overdue', 'unknown', 'fetching') AND s.kind = 'capture')
         """,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import structlog
 
-from bot.clock import Clock
+from bot.clock import Clock, wait_for_event
 from bot.generations.repository import GenerationsRepository
 from bot.rivya import InsufficientCredits, RivyaClient, RivyaError
 from bot.storage import Database
@@ -12,6 +14,7 @@ from bot.storage import Database
 log = structlog.get_logger(__name__)
 
 CREDITS_FACT = "provider.credits"
+OPEN_S = 300.0
 FIRST_RETRY_S = 60.0
 LAST_RETRY_S = 1800.0
 
@@ -28,6 +31,7 @@ class ProviderAccount:
         self._clock = clock
         self._retry_s = FIRST_RETRY_S
         self._needed_credits = 0
+        self._closing = asyncio.Event()
         self.closed_code: str | None = None
 
     @property
@@ -37,8 +41,13 @@ class ProviderAccount:
 
     @property
     def retry_s(self) -> float:
-        """How long to wait before asking again: a minute while open, doubling up to half an hour while closed."""
-        return self._retry_s if self.closed else 300.0
+        """How long to wait before asking again: five minutes while open; a minute, doubling to half an hour, while not."""
+        return self._retry_s if self.closed else OPEN_S
+
+    async def until_closed(self) -> bool:
+        """Return True as soon as the gate closes, or False after ``retry_s`` (also when it is closed already)."""
+        self._closing.clear()
+        return await wait_for_event(self._clock, self._closing, self.retry_s)
 
     def close(self, error: RivyaError, *, needed_credits: int = 0) -> bool:
         """Stop submission because of ``error``; tells whether it was open before.
@@ -46,14 +55,17 @@ class ProviderAccount:
         An empty account opens again when it holds ``needed_credits``.
         """
         was_open = not self.closed
-        self._needed_credits = needed_credits
+        # A call that needs nothing (a status, a reading) does not lower what the refused picture needs.
+        self._needed_credits = needed_credits if was_open else max(needed_credits, self._needed_credits)
         self.closed_code = error.code
         if was_open:
+            self._closing.set()
             log.error("account.closed", code=error.code, provider_request_id=error.request_id)
         return was_open
 
     async def read(self) -> None:
         """Ask for the credits and remember them; opens the gate when all is well, closes it when the key is refused."""
+        asked_ms = self._clock.now_ms()  # what is submitted from here on may not be in the answer
         try:
             credits_now = await self._client.credits()
         except RivyaError as error:
@@ -62,14 +74,14 @@ class ProviderAccount:
             self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
             log.warning("account.unread", code=error.code, provider_request_id=error.request_id)
             return
-        now_ms = self._clock.now_ms()
         await self._database.write(
-            lambda tx: GenerationsRepository(tx).remember(CREDITS_FACT, str(credits_now), now_ms)
+            lambda tx: GenerationsRepository(tx).remember(CREDITS_FACT, str(credits_now), asked_ms)
         )
         if self.closed_code is None:
             return
+        # Also when it opens: a reading is no proof that pictures are taken again. ``worked`` is.
+        self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
         if self.closed_code == InsufficientCredits.code and credits_now < self._needed_credits:
-            self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
             return
         log.info("account.opened", after=self.closed_code, credits=credits_now)
         self.closed_code = None

@@ -6,6 +6,7 @@ Everything that matters is in the rows; what this class holds in memory is rebui
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Self
 
@@ -83,6 +84,8 @@ class Engine:
         self._clock = clock
         self._max_running = max_running
         self._grace_s = grace_s
+        self._inbox: deque[str] = deque()
+        self._mail = asyncio.Event()
         self._places = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._requests: dict[str, asyncio.Task[None]] = {}
@@ -93,6 +96,7 @@ class Engine:
         await self._upkeep.clear_incoming()
         await self._void_unacknowledged()
         await self._resume()
+        self._background(self._read_mail(), "mail")
         self._background(self._give_places(), "places")
         self._background(self._every(LOOK_EVERY_S, self._look_again), "late pictures")
         self._background(self._every(UPKEEP_EVERY_S, self._keep_up), "upkeep")
@@ -121,18 +125,17 @@ class Engine:
         log.info("engine.stopped")
 
     def wake(self, request_id: str) -> None:
-        """Run a request whose rows a command has changed, or bring its message up to date."""
-        if self._stopped:
-            return
-        if request_id not in self._requests:
-            task = asyncio.get_running_loop().create_task(self._run(request_id), name=f"request {request_id}")
-            self._requests[request_id] = task
-        self._courier.changed(request_id)
+        """Run a request whose rows a command has changed, or bring its message up to date; returns at once.
+
+        The work is begun by the engine's own task, so that it belongs to no command.
+        """
+        self._inbox.append(request_id)
+        self._mail.set()
 
     @property
     def idle(self) -> bool:
         """Whether nothing is being worked on (late and unknown pictures only wait)."""
-        return not (self._requests or self._driving or len(self._queue) or self._courier.busy)
+        return not (self._inbox or self._requests or self._driving or len(self._queue) or self._courier.busy)
 
     async def until_idle(self) -> None:
         """Return when nothing is being worked on."""
@@ -168,6 +171,17 @@ class Engine:
         log.info("engine.resumed", running=len(running), deliveries=len(deliveries))
 
     # --- one request ---
+
+    async def _read_mail(self) -> None:
+        while True:
+            self._mail.clear()
+            while self._inbox:
+                request_id = self._inbox.popleft()
+                if request_id not in self._requests:
+                    task = asyncio.get_running_loop().create_task(self._run(request_id), name=f"request {request_id}")
+                    self._requests[request_id] = task
+                self._courier.changed(request_id)
+            await self._mail.wait()
 
     async def _run(self, request_id: str) -> None:
         """Spool the references, then hand each picture on: to its place in the queue, or back to where it was."""

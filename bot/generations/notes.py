@@ -31,23 +31,30 @@ class Notes:
             self._known[request_id] = request.trouble if request else None
         if self._known[request_id] == trouble:
             return
-        await self._database.write(lambda tx: GenerationsRepository(tx).set_trouble(request_id, trouble))
-        self._known[request_id] = trouble
+        self._known[request_id] = trouble  # before the write, which goes on when we are cancelled in it
+        try:
+            await self._database.write(lambda tx: GenerationsRepository(tx).set_trouble(request_id, trouble))
+        except Exception:
+            self._known.pop(request_id, None)
+            raise
         self._changed(request_id)
 
     @asynccontextmanager
     async def told_if_slow(self, request_id: str, trouble: str) -> AsyncIterator[None]:
         """Note ``trouble`` while the block takes longer than ``SLOW_CALL_S``."""
+        told = False
 
         async def tell() -> None:
+            nonlocal told
             await self._clock.sleep(SLOW_CALL_S)
+            told = True
             await self.trouble(request_id, trouble)
 
         teller = asyncio.get_running_loop().create_task(tell())
         try:
             yield
         finally:
-            told = not teller.cancel()
+            teller.cancel()
             await asyncio.gather(teller, return_exceptions=True)
             if told:
                 await self.trouble(request_id, None)

@@ -126,6 +126,7 @@ class Painter:
 
     async def drive(self, picture_id: str) -> None:
         """Take a picture as far as it goes: until it is final, or rests (late or unknown)."""
+        begun_ms = self._clock.now_ms()  # patience is counted from here: the queue may have been long
         while True:
             async with self._database.read() as tx:
                 rows = GenerationsRepository(tx)
@@ -135,10 +136,10 @@ class Painter:
                 return
             match picture.state:
                 case PictureState.HELD:
-                    await self._submit(request, picture)
+                    await self._submit(request, picture, begun_ms)
                 case PictureState.SUBMITTING:
                     async with self._creation():
-                        await self._send(request, picture, answered_before=False)
+                        await self._send(request, picture, begun_ms, answered_before=False)
                 case PictureState.PAINTING:
                     await self._wait(request, picture)
                 case PictureState.FETCHING:
@@ -146,11 +147,11 @@ class Painter:
 
     # --- submitting ---
 
-    async def _submit(self, request: RequestRow, picture: PictureRow) -> None:
+    async def _submit(self, request: RequestRow, picture: PictureRow, begun_ms: int) -> None:
         try:
             urls = await self._references.uploaded(request)
         except RivyaError as error:
-            await self._not_submitted(request, picture, error)
+            await self._not_submitted(request, picture, error, begun_ms)
             return
         spec = self._catalogue.get(request.model)
         body = spec.body(request.prompt, request.chosen, urls, picture.id)
@@ -171,7 +172,7 @@ class Painter:
                 return
             log.info("picture.submitting", picture_id=picture.id, attempt=number)
             self._changed(request.id)
-            await self._send(request, picture, answered_before=True, number=number)
+            await self._send(request, picture, begun_ms, answered_before=True, number=number)
 
     @asynccontextmanager
     async def _creation(self) -> AsyncIterator[None]:
@@ -185,7 +186,13 @@ class Painter:
                 self._quiet.set()
 
     async def _send(
-        self, request: RequestRow, picture: PictureRow, *, answered_before: bool, number: int | None = None
+        self,
+        request: RequestRow,
+        picture: PictureRow,
+        begun_ms: int,
+        *,
+        answered_before: bool,
+        number: int | None = None,
     ) -> None:
         """Send the committed attempt until it is answered or can't be trusted to be.
 
@@ -210,12 +217,13 @@ class Painter:
                 if isinstance(error, IdempotencyConflict):
                     await self._give_up_knowing(request, picture, attempt, error.code)
                     return
-                certain = error.definitive and (not doubtful or isinstance(error, ValidationFailed))
-                if certain:
-                    await self._refused(request, picture, attempt, error)
+                if error.definitive and not doubtful:
+                    await self._refused(request, picture, attempt, error, begun_ms)
                     return
                 # This call, or an earlier one under the same key, may have started the picture.
-                doubtful = doubtful or not error.definitive
+                doubtful = True
+                if error.account_problem:
+                    self._account.close(error, needed_credits=picture.price_credits)
                 await self._notes.trouble(request.id, Trouble.UNREACHABLE)
                 await self._clock.sleep(max(next(waits), min(error.retry_after_s or 0.0, 15.0)))
             else:
@@ -253,7 +261,9 @@ class Painter:
         log.info("picture.submitted", picture_id=picture.id, task_id=task.id, reserved_credits=task.reserved_credits)
         self._changed(request.id)
 
-    async def _refused(self, request: RequestRow, picture: PictureRow, attempt: AttemptRow, error: RivyaError) -> None:
+    async def _refused(
+        self, request: RequestRow, picture: PictureRow, attempt: AttemptRow, error: RivyaError, begun_ms: int
+    ) -> None:
         now_ms = self._clock.now_ms()
 
         async def back(tx: AsyncConnection) -> None:
@@ -262,11 +272,15 @@ class Painter:
             await rows.end_attempt(picture.id, attempt.number, error.code, now_ms)
 
         await self._database.write(back)
-        await self._not_submitted(request, picture, error)
+        patient = now_ms - begun_ms < self._patience.submit_s * 1000
+        stale = isinstance(error, ValidationFailed) and patient
+        if stale and await self._references.renew(request, attempt.committed_at_ms):
+            return
+        await self._not_submitted(request, picture, error, begun_ms)
 
-    async def _not_submitted(self, request: RequestRow, picture: PictureRow, error: RivyaError) -> None:
+    async def _not_submitted(self, request: RequestRow, picture: PictureRow, error: RivyaError, begun_ms: int) -> None:
         """Wait and try again, or end it: the picture is HELD and nothing was started."""
-        waited_s = (self._clock.now_ms() - (request.acknowledged_at_ms or request.created_at_ms)) / 1000
+        waited_s = (self._clock.now_ms() - begun_ms) / 1000
         if error.account_problem:
             self._account.close(error, needed_credits=picture.price_credits)
         if error.retryable and waited_s < self._patience.submit_s:
@@ -305,11 +319,9 @@ class Painter:
         expected_s = self._durations.expected_s(request.model, request.resolution)
         silence = _backoff(self._rng, first_s=4.0, cap_s=30.0)
         pause_s: float | None = None
+        heard = False
         while True:
             elapsed_s = (self._clock.now_ms() - submitted_ms) / 1000
-            if self._clock.now_ms() >= deadline_ms:
-                await self._late(request, picture)
-                return
             if elapsed_s > max(45.0, 2 * expected_s) and pause_s is None:
                 await self._notes.trouble(request.id, Trouble.SLOW)
             planned_s = self._durations.schedule(request.model, request.resolution, elapsed_s)
@@ -321,11 +333,16 @@ class Painter:
             except RivyaError as error:
                 await self._unanswered(request, picture, error)
                 pause_s = max(next(silence), min(error.retry_after_s or 0.0, 60.0))
-                continue
-            if pause_s is not None:
-                await self._notes.trouble(request.id, None)
-                pause_s, silence = None, _backoff(self._rng, first_s=4.0, cap_s=30.0)
-            if await self.ended(request, picture, task):
+            else:
+                if pause_s is not None or not heard:  # also what was noted before a restart is over
+                    await self._notes.trouble(request.id, None)
+                    pause_s, silence = None, _backoff(self._rng, first_s=4.0, cap_s=30.0)
+                heard = True
+                if await self.ended(request, picture, task):
+                    return
+            # After the question, never before it: we may have been away for longer than the deadline.
+            if self._clock.now_ms() >= deadline_ms:
+                await self._late(request, picture)
                 return
 
     async def _unanswered(self, request: RequestRow, picture: PictureRow, error: RivyaError) -> None:
@@ -430,6 +447,7 @@ class Painter:
 
     async def _fetch(self, request: RequestRow, picture: PictureRow) -> None:
         waits = _backoff(self._rng, first_s=1.0, cap_s=60.0)
+        begun_ms = self._clock.now_ms()
         url = picture.result_url
         stored = await asyncio.to_thread(self._kept_before, picture)
         while stored is None:
@@ -437,7 +455,7 @@ class Painter:
                 url = url or await self._fresh_url(picture)
                 stored = await self._download(request, picture, url)
             except (RivyaError, DamagedResult, OSError) as error:
-                if await self._hopeless(request, picture, error):
+                if await self._hopeless(request, picture, error, begun_ms):
                     return
                 if isinstance(error, ResultGone | DamagedResult):
                     url = None  # the status may name a fresh address
@@ -451,15 +469,18 @@ class Painter:
         return await asyncio.to_thread(self._keep, picture, incoming)
 
     async def _hopeless(
-        self, request: RequestRow, picture: PictureRow, error: RivyaError | DamagedResult | OSError
+        self, request: RequestRow, picture: PictureRow, error: RivyaError | DamagedResult | OSError, begun_ms: int
     ) -> bool:
-        """Say what is waited for; True when the picture was given up."""
+        """Say what is waited for; True when the picture was given up.
+
+        Patience is counted from when we began to ask (``begun_ms``), not from the success: we may have been away since.
+        """
         on_disk = isinstance(error, OSError)
         code = error.code if isinstance(error, BotError) else errno.errorcode.get(error.errno or 0, "os")
         log.warning("picture.fetch_failed", picture_id=picture.id, code=code)
         if isinstance(error, RivyaError) and error.account_problem:
             self._account.close(error)
-        waited_s = (self._clock.now_ms() - (picture.finished_at_ms or 0)) / 1000
+        waited_s = (self._clock.now_ms() - begun_ms) / 1000
         dead = isinstance(error, ResultUnusable | DamagedResult)
         patience_s = self._patience.dead_result_s if dead else self._patience.result_s
         if waited_s > patience_s and not on_disk:
@@ -511,8 +532,8 @@ class Painter:
 
     # --- ending without a picture ---
 
-    async def fail(self, picture_id: str, before: set[PictureState], error: BotError) -> None:
-        """End a picture that was certainly not made; its credits go back."""
+    async def fail(self, picture_id: str, before: set[PictureState], error: BotError) -> bool:
+        """End a picture that was certainly not made; its credits go back. Tells whether it was in such a state."""
         now_ms = self._clock.now_ms()
         provider_id = error.request_id if isinstance(error, RivyaError) else None
         ended = await self._database.write(
@@ -531,6 +552,7 @@ class Painter:
                 self._account.close(error, needed_credits=ended.price_credits)
             log.warning("picture.failed", picture_id=picture_id, code=error.code, provider_request_id=provider_id)
             self._changed(ended.request_id)
+        return ended is not None
 
     async def _lose(self, request: RequestRow, picture: PictureRow, before: set[PictureState], code: str) -> None:
         """End a picture that was (or may have been) paid for and can't be had: the operator bears it."""

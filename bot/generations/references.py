@@ -25,6 +25,8 @@ from bot.storage import Database
 log = structlog.get_logger(__name__)
 
 SPOOLS_AT_ONCE = 8
+UPLOAD_FRESH_S = 120.0
+"""A create call that is turned down over addresses younger than this is not turned down because of their age."""
 FETCH_WAITS_S = (1.0, 3.0, 8.0, 20.0, 40.0)
 """Waits between tries to fetch an attachment: somewhat over a minute in all."""
 
@@ -163,6 +165,26 @@ class ReferenceStage:
                         raise result
                 images = await self._references(request.id)
         return [ReferenceUrl(image.upload_url or "", image.filename, image.mime or "") for image in images]
+
+    async def renew(self, request: RequestRow, sent_ms: int) -> bool:
+        """Have old uploads made again after a create call of ``sent_ms`` was turned down; False when all were fresh.
+
+        How long an upload lives at the provider is not stated, nor how it says that one is gone.
+        """
+        async with self._uploads.setdefault(request.id, asyncio.Lock()):
+            images = await self._references(request.id)
+            if any((image.uploaded_at_ms or 0) > sent_ms for image in images):
+                return True  # for another picture of the request, meanwhile
+            old = [image.id for image in images if sent_ms - (image.uploaded_at_ms or sent_ms) > UPLOAD_FRESH_S * 1000]
+
+            async def work(tx: AsyncConnection) -> None:
+                for reference_id in old:
+                    await GenerationsRepository(tx).set_reference(
+                        reference_id, state=ReferenceState.READY, upload_url=None
+                    )
+
+            await self._database.write(work)
+        return bool(old)
 
     async def _references(self, request_id: str) -> list[ReferenceRow]:
         async with self._database.read() as tx:

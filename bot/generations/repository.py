@@ -250,16 +250,15 @@ class GenerationsRepository:
         return int(await self._connection.scalar(query) or 0)
 
     async def promised_credits(self, since_ms: int) -> int:
-        """Sum the prices of open pictures that a reading of the provider's balance at ``since_ms`` doesn't show yet."""
-        return int(
-            await self._connection.scalar(
-                select(func.coalesce(func.sum(pictures.c.price_credits), 0)).where(
-                    pictures.c.state.in_(("held", "submitting", "painting", "overdue", "unknown", "fetching")),
-                    or_(pictures.c.submitted_at_ms.is_(None), pictures.c.submitted_at_ms >= since_ms),
-                )
-            )
-            or 0
-        )
+        """Sum what a reading of the provider's balance at ``since_ms`` doesn't show yet: open pictures, and taken ones."""
+        not_shown = or_(pictures.c.submitted_at_ms.is_(None), pictures.c.submitted_at_ms >= since_ms)
+        open_now = pictures.c.state.in_(("held", "submitting", "painting", "overdue", "unknown", "fetching"))
+        taken_since = and_(pictures.c.path.is_not(None), pictures.c.finished_at_ms >= since_ms)
+        promised = 0
+        for which in (open_now, taken_since):
+            amount = func.coalesce(pictures.c.final_credits, pictures.c.reserved_credits, pictures.c.price_credits)
+            promised += int(await self._connection.scalar(select(func.sum(amount)).where(which, not_shown)) or 0)
+        return promised
 
     # --- requests ---
 

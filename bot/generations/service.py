@@ -25,7 +25,7 @@ from bot.generations.refusals import (
 )
 from bot.generations.repository import GenerationsRepository, RequestRow
 from bot.generations.settling import end_without_picture
-from bot.generations.states import UNSENT_STATES, PictureState, RequestState
+from bot.generations.states import UNSENT_STATES, DeliveryState, PictureState, RequestState
 from bot.generations.store import FileStore
 from bot.generations.values import Accepted, Cancelled, GenerationRequest, HistoryPage, Origin, RequestView
 from bot.generations.views import Views
@@ -263,13 +263,13 @@ class Generations:
         return await self._views.view(request_id)
 
     async def history(self, *, user_id: int, guild_id: int | None, page: int) -> HistoryPage:
-        """Return a page (0 is the newest) of a person's requests in a guild."""
+        """Return a page (1 is the newest) of a person's requests in a guild."""
         async with self._database.read() as tx:
             rows = GenerationsRepository(tx)
             _, total = await rows.history(user_id, guild_id, limit=0, offset=0)
             pages = max(-(-total // HISTORY_PAGE), 1)
-            page = min(max(page, 0), pages - 1)
-            found, _ = await rows.history(user_id, guild_id, limit=HISTORY_PAGE, offset=page * HISTORY_PAGE)
+            page = min(max(page, 1), pages)
+            found, _ = await rows.history(user_id, guild_id, limit=HISTORY_PAGE, offset=(page - 1) * HISTORY_PAGE)
             views = await self._views.of(tx, found)
         return HistoryPage(tuple(views), page, pages)
 
@@ -286,6 +286,24 @@ class Generations:
 
             await self._database.write(work)
         return len(waiting)
+
+    async def posted_again(self, request_id: str, *, channel_id: int, message_id: int) -> None:
+        """Note where a picture that waited in the history was posted by its owner."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: AsyncConnection) -> None:
+            rows = GenerationsRepository(tx)
+            delivery = await rows.delivery(request_id)
+            if delivery is not None and delivery.state is DeliveryState.KEPT:
+                await rows.set_delivery(
+                    request_id,
+                    state=DeliveryState.SHOWN,
+                    channel_id=channel_id,
+                    message_id=message_id,
+                    shown_at_ms=now_ms,
+                )
+
+        await self._database.write(work)
 
     async def balance(self, *, user_id: int, guild_id: int | None) -> Balance:
         """Return how a person stands."""

@@ -33,14 +33,15 @@ class Timeouts:
     """How long each thing may take, in seconds of real time (all ours: the service states none).
 
     ``connect_s``, ``pool_s`` and ``silence_s`` (no byte read or written) bound each step; ``ask_s``, ``create_s`` and
-    ``file_s`` bound a whole attempt. Create has long ones, since giving up on it leaves a doubt about money.
+    ``file_s`` bound a whole attempt. An unanswered create is repeated under its key while that is trusted, so its bound
+    must leave room for a second try within ``IDEMPOTENCY_TRUST_S``.
     """
 
     connect_s: float = 10.0
     pool_s: float = 20.0
     silence_s: float = 60.0
     ask_s: float = 20.0
-    create_s: float = 90.0
+    create_s: float = 30.0
     file_s: float = 180.0
 
 

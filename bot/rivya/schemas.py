@@ -110,9 +110,9 @@ class Task(Answer):
 
     @property
     def charged_credits(self) -> int | None:
-        """What the service took: 0 for a failed task; None while it is open, or if it was not said."""
+        """What the service took: nought for a failed task that says no more; None while it is open, or if unsaid."""
         if self.status is TaskStatus.FAILED:
-            return 0
+            return self.final_credits or 0
         return self.final_credits if self.status is TaskStatus.SUCCEEDED else None
 
     def failure(self) -> RivyaError:

@@ -1,0 +1,1 @@
+"""Plays the outside world for demo, tests and benchmarks; production wiring cannot reach it."""

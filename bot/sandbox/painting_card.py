@@ -12,7 +12,6 @@ from bot.sandbox.painting_scene import BANANA, draw_banana
 from bot.sandbox.painting_text import Typesetter, is_rtl
 
 INK: Final = (43, 35, 56)
-SOFT_INK: Final = (112, 102, 124)
 _PAPER: Final = (255, 254, 250)
 _CHIP: Final = (243, 238, 226)
 _MOST_LINES: Final = 4
@@ -64,9 +63,10 @@ def draw_card(picture: Image.Image, *, prompt: str, facts: Sequence[str]) -> Non
     _panel(picture, (int(left), int(top), int(left + width), int(top + height)), 26 * unit, unit)
     _icon(picture, (left + pad, top + pad - 2 * unit), icon)
     text_left = left + pad + beside_icon
+    rtl = is_rtl(prompt)
     for number, line in enumerate(lines):
-        x = text_left + (text_width - text.width(line) if is_rtl(prompt) else 0)
-        text.draw(picture, (x, top + pad + line_height * number + 31 * unit), line, INK)
+        x = text_left + (text_width - text.width(line) if rtl else 0)
+        text.draw(picture, (x, top + pad + line_height * number + 31 * unit), line, color=INK, rtl=rtl)
     y = top + pad + line_height * len(lines) + 16 * unit
     for row in rows:
         x = left + pad
@@ -75,7 +75,7 @@ def draw_card(picture: Image.Image, *, prompt: str, facts: Sequence[str]) -> Non
             fill = BANANA if number == 0 and row is rows[0] else _CHIP
             box = (int(x), int(y), int(x + chip_width), int(y + chip_height))
             picture.paste(fill, box[:2], _rounded(box[2] - box[0], box[3] - box[1], chip_height / 2))
-            small.draw(picture, (x + 15 * unit, y + 26 * unit), fact, INK)
+            small.draw(picture, (x + 15 * unit, y + 26 * unit), fact, color=INK)
             x += chip_width + 10 * unit
         y += chip_height + 8 * unit
 
@@ -113,7 +113,7 @@ def _print(picture: Image.Image, at: tuple[int, int], side: int, *, reference: I
     picture.paste(BANANA, (round(x), round(y)), _rounded(badge, badge, badge / 2))
     setter = Typesetter(radius * 1.15)
     label = str(number)
-    setter.draw(picture, (round(x) + (badge - setter.width(label)) / 2, round(y) + badge * 0.7), label, INK)
+    setter.draw(picture, (round(x) + (badge - setter.width(label)) / 2, round(y) + badge * 0.7), label, color=INK)
 
 
 def _panel(picture: Image.Image, box: tuple[int, int, int, int], radius: float, unit: float) -> None:

@@ -85,15 +85,26 @@ class Typesetter:
             last = last[:-1]
         return [*lines[: most - 1], f"{last.rstrip()}…"]
 
-    def draw(self, picture: Image.Image, at: tuple[float, float], text: str, color: tuple[int, int, int]) -> None:
-        """Draw one line; ``at`` is its left edge and its baseline."""
-        runs = _runs(text)
+    def draw(
+        self,
+        picture: Image.Image,
+        at: tuple[float, float],
+        line: str,
+        *,
+        color: tuple[int, int, int],
+        rtl: bool = False,
+    ) -> None:
+        """Draw one line; ``at`` is its left edge and its baseline, ``rtl`` the direction of its whole paragraph."""
+        runs = _runs(line)
         x, baseline = at
-        for run in reversed(runs) if is_rtl(text) else runs:
+        for run in reversed(runs) if rtl else runs:
             emoji_size = _EMOJI_SIZES.get(run.font)
             if emoji_size is None:
                 font = _font(run.font, self.size)
-                ImageDraw.Draw(picture).text((x, baseline), run.text, fill=color, font=font, anchor="ls")
+                text = run.text.rstrip() if rtl and not is_rtl(run.text) else run.text
+                # What follows foreign words in a right-to-left line stands on their left, the space included.
+                left = x + font.getlength(run.text) - font.getlength(text)
+                ImageDraw.Draw(picture).text((left, baseline), text, fill=color, font=font, anchor="ls")
             else:
                 self._draw_emoji(picture, (x, baseline), run, emoji_size)
             x += self._run_width(run)

@@ -94,8 +94,12 @@ class RivyaSandbox:
         self.books.on_end = self._announce
 
     async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except OSError:
+            await asyncio.to_thread(self._folder.cleanup)
+            raise
         self._chore(self._webhooks.send_forever())
-        await self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -192,7 +192,7 @@ def _check_form(form: _Form) -> str:
         if not model.max_references or mime_type not in IMAGE_TYPES:
             raise invalid(f"{model.id} does not take {mime_type}.")
         limit_bytes = model.reference_limit_bytes
-    if False:
+    if form.size_bytes > limit_bytes:
         raise invalid(f"The file may have at most {limit_bytes // MB} MB.")
     return mime_type
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import event, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -100,7 +100,10 @@ async def open_database(url: str, *, exclusive: bool = True) -> AsyncIterator[Da
 
 def database_path(url: str) -> Path:
     """Return the file of a ``sqlite+aiosqlite:///`` URL; raises StorageError for any other."""
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = URL.create("unknown")
     if parsed.drivername != "sqlite+aiosqlite" or not parsed.database or parsed.database == ":memory:":
         raise StorageError("DATABASE_URL must name a file: sqlite+aiosqlite:///data/bot.db")
     return Path(parsed.database)
@@ -114,7 +117,9 @@ async def _connect(url: str, path: Path, *, exclusive: bool) -> Database:
     database = Database(writer, reader, path)
     try:
         async with reader.connect() as connection:
-            verdict = await connection.scalar(text("PRAGMA quick_check(1)"))
+            # The whole file is read by who will write to it; a look starts at once (and an audit checks it itself).
+            check = "PRAGMA quick_check(1)" if exclusive else "PRAGMA quick_check(sqlite_master)"
+            verdict = await connection.scalar(text(check))
         if verdict != "ok":
             raise StorageError(_damaged(path))
         if exclusive:
@@ -141,8 +146,7 @@ def _engine(url: str, *, pool_size: int, immediate: bool, query_only: bool = Fal
 
     @event.listens_for(engine.sync_engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in (
+        pragmas = (
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
@@ -150,9 +154,15 @@ def _engine(url: str, *, pool_size: int, immediate: bool, query_only: bool = Fal
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "temp_store=MEMORY",
             f"query_only={query_only}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        )
+        try:
+            cursor = connection.cursor()
+            for pragma in pragmas:
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+        except BaseException:
+            connection.close()  # the pool has not taken it yet, and would leave its thread behind
+            raise
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:

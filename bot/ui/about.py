@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.ui.card import BANANA, Card, fine, lines
+from bot.ui.card import BANANA, Card, fine, gap, lines
 from bot.ui.text import plain
 from bot.ui.words import in_credits
 
@@ -23,7 +23,9 @@ def about_card(*, models: Sequence[tuple[str, int]], operator: str | None = None
             "/imagine takes a prompt and up to eight reference images. A picture that was paid for is never lost, "
             "and what is not made is not charged.",
         ),
+        gap(line=True),
         _prices(models),
+        gap(line=True),
         fine(PRIVACY, _contact(operator), f"Version {plain(version, 40)}" if version else None),
     )
 
@@ -35,8 +37,11 @@ def help_card(
     return Card(
         BANANA,
         lines("**How it works**", "Describe a picture with /imagine; it is posted here when it is there."),
+        gap(),
         lines(*(f"**{plain(name, 40)}** · {plain(does, 200)}" for name, does in commands)),
+        gap(line=True),
         _prices(models),
+        gap(line=True),
         fine(
             "Credits are held when you ask and taken when the picture is there. Whatever fails is given back.",
             "Name your references in the prompt by their order: image 1, image 2.",
@@ -46,9 +51,7 @@ def help_card(
     )
 
 
-def _prices(models: Sequence[tuple[str, int]]) -> str | None:
-    if not models:
-        return None
+def _prices(models: Sequence[tuple[str, int]]) -> str:
     return lines("**A picture costs**", *(f"{plain(name, 60)} · {in_credits(price)}" for name, price in models))
 
 

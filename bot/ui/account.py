@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.credits.ledger import Balance
 from bot.credits.repository import Entry
-from bot.ui.card import BANANA, Card, bar, fine, lines
+from bot.ui.card import BANANA, Card, bar, fine, gap, lines
 from bot.ui.text import plain
 from bot.ui.words import day, grouped, in_credits, relative
 
@@ -38,15 +38,19 @@ def credits_card(balance: Balance, entries: Sequence[Entry], now_ms: int, guild_
             f"New ones come {relative(balance.resets_at_ms)}." if balance.allowance_credits else None,
         )
     facts = []
-    if left is not None:
-        facts.append(f"{grouped(balance.used_credits)} of {grouped(balance.allowance_credits or 0)} used this month")
+    if balance.allowance_credits:
+        facts.append(f"{grouped(balance.used_credits)} of {grouped(balance.allowance_credits)} used this month")
     if balance.on_hold_credits:
         facts.append(f"{grouped(balance.on_hold_credits)} on hold for pictures in work")
     if balance.granted_credits:
         facts.append(f"{grouped(balance.granted_credits)} extra, used after those of the month")
     place = f"In {plain(guild_name, 60)}" if guild_name else "In direct messages"
     return Card(
-        BANANA, head, fine(" · ".join(facts), f"{place}; every server counts on its own."), _statement(entries, now_ms)
+        BANANA,
+        head,
+        fine(" · ".join(facts), f"{place}; every server counts on its own."),
+        gap(line=True),
+        _statement(entries, now_ms),
     )
 
 

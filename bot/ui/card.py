@@ -32,7 +32,7 @@ class Card(ui.LayoutView):
 
     def is_finished(self) -> bool:
         """Tell discord.py not to keep this view: dynamic items answer its buttons, after a restart too."""
-        return True
+        return False
 
 
 def lines(*texts: str | None) -> str:
@@ -61,6 +61,11 @@ def row(*buttons: ui.Item[Any] | None) -> ui.ActionRow[Any] | None:
     """Return a row of the buttons that there are, or None."""
     present = [button for button in buttons if button is not None]
     return ui.ActionRow(*present) if present else None
+
+
+def gap(*, line: bool = False) -> ui.Separator[Any]:
+    """Return room between two parts of a card, with a thin line in it where they are of a different kind."""
+    return ui.Separator(visible=line)
 
 
 def button(

@@ -18,13 +18,18 @@ def failure_card(view: RequestView) -> Card:
     groups = grouped_fates(view)
     states = {picture.state for picture in absent(view)}
     one = len(view.pictures) == 1
-    if len(groups) == 1:
-        happened, money = what_happened(view, groups[0]), _money(view)
-        if states in ({PictureState.UNKNOWN}, {PictureState.OVERDUE}):
-            money = of_credits(view, groups[0])
-        story = lines(f"{_headline(states, one=one)} {happened}", money)
+    if states == {PictureState.CANCELLED}:
+        story = lines("**Cancelled.** Nothing had been sent.", _money(view))
+    elif states == {PictureState.UNKNOWN}:
+        what = "your picture was" if one else "your pictures were"
+        story = lines(
+            f"**I can't tell whether {what} made.** {'It is' if one else 'They are'} never sent twice.",
+            of_credits(view, groups[0]),
+        )
+    elif len(groups) == 1:
+        story = lines(f"{_headline(states, one=one)} {what_happened(view, groups[0])}", _money(view))
     else:
-        story = lines(_headline(states, one=one), *fate_lines(view), NOTHING_CHARGED)
+        story = lines(_headline(states, one=one), *fate_lines(view), _money(view))
     waits = states <= {PictureState.OVERDUE, PictureState.CANCELLED}
     return Card(
         SLATE if waits else EMBER,
@@ -78,26 +83,26 @@ def notice_card(count: int) -> Card:
     """Return the notice that pictures wait which could not be brought to their owner."""
     one = count == 1
     waits = "A picture of yours waits" if one else f"{counted(count, 'picture')} of yours wait"
-    it = "it" if one else "them"
+    it, kept = ("it", "It is") if one else ("them", "They are")
     return Card(
         SLATE,
-        lines(f"**{waits} in /history.**", f"I could not post {it} where you asked for {it}. It is kept for 30 days."),
+        lines(f"**{waits} in /history.**", f"I could not post {it} where you asked for {it}. {kept} kept for 30 days."),
         row(button("Show my pictures", ids.history(1))),
     )
 
 
 def _headline(states: set[PictureState], *, one: bool) -> str:
-    if states == {PictureState.CANCELLED}:
-        return "**Cancelled.**"
-    if states == {PictureState.OVERDUE}:
-        return "**No picture yet.**" if one else "**No pictures yet.**"
-    return "**No picture this time.**" if one else "**No pictures this time.**"
+    so_far = "yet" if PictureState.OVERDUE in states else "this time"
+    return f"**No picture {so_far}.**" if one else f"**No pictures {so_far}.**"
 
 
 def _money(view: RequestView) -> str:
+    groups = grouped_fates(view)
+    if len(groups) == 1 and groups[0][0].state is PictureState.OVERDUE:
+        return of_credits(view, groups[0])
+    if view.held_credits:
+        return f"Nothing was charged so far; {in_credits(view.held_credits)} of yours stay on hold."
     back = credits_back(view.pictures)
-    return (
-        f"{NOTHING_CHARGED[:-1]}; your {in_credits(back)} {'is' if back == 1 else 'are'} back."
-        if back
-        else NOTHING_CHARGED
-    )
+    if not back:
+        return NOTHING_CHARGED
+    return f"Nothing was charged; your {in_credits(back)} {'is' if back == 1 else 'are'} back."

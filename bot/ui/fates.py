@@ -34,6 +34,8 @@ def absent(view: RequestView) -> list[PictureView]:
 
 def fate_lines(view: RequestView) -> list[str]:
     """Return a line for each thing that happened to pictures that did not come, credits included."""
+    if len(view.pictures) == 1:
+        return [f"{what_happened(view, group)} {of_credits(view, group)}" for group in grouped_fates(view)]
     return [
         f"**{_numbered(group)}** · {what_happened(view, group)} {of_credits(view, group)}"
         for group in grouped_fates(view)
@@ -69,7 +71,7 @@ def what_happened(view: RequestView, group: list[PictureView]) -> str:
         case PictureState.CANCELLED:
             return "Cancelled before being sent."
         case PictureState.LOST if group[0].failure_code not in {"overdue", "create_unknown"}:
-            return "Made, but it could not be obtained." if one else "Made, but they could not be obtained."
+            return f"{'It was' if one else 'They were'} made, but could not be obtained."
         case _:
             return failure_words(group[0])
 

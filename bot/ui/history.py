@@ -10,7 +10,7 @@ import discord
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import HistoryPage, RequestView
 from bot.ui import ids
-from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, button, fine, lines, row, select
+from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, button, fine, gap, lines, row, select
 from bot.ui.fates import absent, at_work, came, fate_lines
 from bot.ui.result import ShownFile, controls, gallery
 from bot.ui.text import label, plain, units
@@ -20,6 +20,9 @@ PAGE_SIZE = 5
 """How many requests one page of the history shows."""
 
 _PROMPT_LIMIT = 110
+_WHOLE_PROMPT_LIMIT = 2400
+_BOLD_LIMIT = 200
+"""A longer text in bold is hard to read."""
 
 
 def history_card(page: HistoryPage) -> Card:
@@ -35,7 +38,8 @@ def history_card(page: HistoryPage) -> Card:
     return Card(
         BANANA,
         f"**Your pictures**{which}",
-        *(_entry(view) for view in requests),
+        *(part for view in requests for part in (gap(), _entry(view))),
+        gap(),
         select("Open …", ids.open_select(), [_option(view) for view in requests]),
         row(*turned),
     )
@@ -43,26 +47,33 @@ def history_card(page: HistoryPage) -> Card:
 
 def picture_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
     """Return one request for its owner alone: pictures, the whole prompt, what it was made of, [Post here]."""
-    fates = fate_lines(view)
     about = fine(
         request_line(view),
         references_named(view.references),
         f"{day(view.created_at_ms)} · {_cost(view)}{_took(view)}",
-        _link(view),
-        f"ref {view.reference}",
+        " · ".join(part for part in (_link(view), f"ref {view.reference}") if part),
     )
-    story = lines(_state(view) if not files else None, *fates)
-    room = TEXT_LIMIT - units(about) - units(story) - len("****")
+    story = lines(*fate_lines(view), _still(view, files))
+    room = min(TEXT_LIMIT - units(about) - units(story) - len("****"), _WHOLE_PROMPT_LIMIT)
+    prompt = plain(view.prompt, room, lines=20)
     post = button("Post here", ids.again(view.id), style=discord.ButtonStyle.primary) if files else None
-    accent = BANANA if files else SLATE if at_work(view) else EMBER
     return Card(
-        accent,
+        BANANA if files else EMBER if absent(view) and not came(view) else SLATE,
         gallery(view, files),
-        f"**{plain(view.prompt, room, lines=20)}**",
+        f"**{prompt}**" if units(prompt) <= _BOLD_LIMIT else prompt,
         story,
         about,
         *controls(view, more=[post]),
     )
+
+
+def _still(view: RequestView, files: Sequence[ShownFile]) -> str | None:
+    waiting = at_work(view)
+    if waiting:
+        return "In work." if len(waiting) == 1 else f"{counted(len(waiting), 'picture')} in work."
+    if came(view) and not files:
+        return "The picture is no longer kept." if len(came(view)) == 1 else "The pictures are no longer kept."
+    return None
 
 
 def _entry(view: RequestView) -> str:

@@ -14,7 +14,7 @@ from bot.ui.fates import absent, at_work, came
 from bot.ui.text import plain
 from bot.ui.words import duration, in_credits, request_line, trouble_words
 
-_PROMPT_LIMIT = 90
+_PROMPT_LIMIT = 70
 _ALMOST = 0.95
 """A bar of estimated time never looks finished."""
 _STEP_S = 2
@@ -38,7 +38,7 @@ def cancel_button(view: RequestView) -> ui.Button[Any] | None:
     unsent = sum(picture.state in UNSENT_STATES for picture in view.pictures)
     if not unsent:
         return None
-    words = "Cancel" if unsent == len(view.pictures) else f"Cancel the {unsent} not sent yet"
+    words = "Cancel" if unsent == len(view.pictures) else f"Cancel the {'one' if unsent == 1 else unsent} not sent yet"
     return button(words, ids.cancel(view.id))
 
 
@@ -58,11 +58,11 @@ def _stage(view: RequestView) -> tuple[str, str | None]:
         return f"**Fetching references** · {arrived} of {total}", bar(arrived / total)
     if view.queue_position is not None:
         place = "next in line" if view.queue_position <= 1 else f"number {view.queue_position} in line"
-        return f"**Queued** · {place}", bar(0)
+        return f"**Queued** · {place}", None
     uploaded = sum(image.state is ReferenceState.UPLOADED for image in view.references)
     if uploaded < total:
         return f"**Sending references** · {uploaded} of {total}", bar(uploaded / total)
-    return "**Getting ready**", bar(0)
+    return "**Getting ready**", None
 
 
 def _painting(view: RequestView, sent: list[PictureView]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.credits.ledger import Balance
 from bot.credits.quotas import LimitScope, QuotaExceeded
 from bot.errors import BotError, ReferenceRefused
+from bot.generations.refusals import MissingPermissions
 from bot.rivya.catalogue import BadOption
 from bot.ui.card import EMBER, Card, button, fine, lines, row
 from bot.ui.text import label, plain
@@ -87,6 +88,9 @@ def _in_words(error: BotError) -> tuple[str, str | None]:
     said = plain(error.user_message, _SENTENCE_LIMIT)
     if isinstance(error, ReferenceRefused):
         return "One of the images can't be used.", said if said.endswith((".", "…")) else f"{said}."
+    if isinstance(error, MissingPermissions):
+        lacking = plain(", ".join(error.permissions), _SENTENCE_LIMIT)
+        return "I can't post pictures in this channel.", f"I lack {lacking}. A moderator can give me that."
     if isinstance(error, BadOption):
         return "The model can't take this.", said
     first, _, rest = re.sub(r"(?<=\.) ", "\n", said, count=1).partition("\n")

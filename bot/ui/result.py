@@ -141,7 +141,7 @@ def _fitted(view: RequestView, files: Sequence[ShownFile]) -> str | None:
         return f"Made smaller to fit Discord's upload limit; {where}."
     if len(smaller) == len(files):
         return f"Made smaller to fit Discord's upload limit; {where.replace('original is', 'originals are')}."
-    which = listed([str(position) for position in smaller])
+    which = f"picture{'s' if len(smaller) > 1 else ''} {listed([str(position) for position in smaller])}"
     return f"Made smaller to fit Discord's upload limit: {which}; {where.replace('original is', 'originals are')}."
 
 

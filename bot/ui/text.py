@@ -30,6 +30,8 @@ _DROPPED = frozenset(
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f"
 )
 _JOINER = "\u200d"
+_VIRAMA = 9
+"""The combining class of the signs that join two letters of an Indian script."""
 _BLACK_FLAG = "\U0001f3f4"
 _ISOLATE, _END_ISOLATE = "\u2068", "\u2069"
 
@@ -136,6 +138,8 @@ def _joins(cluster: str, char: str) -> bool:
     if unicodedata.category(char) in {"Mn", "Me", "Mc"} or char in {_JOINER, "\u200c", "\uff9e", "\uff9f"}:
         return True
     if "\U0001f3fb" <= char <= "\U0001f3ff" or "\U000e0020" <= char <= "\U000e007f" or last == _JOINER:
+        return True
+    if unicodedata.combining(last) == _VIRAMA and unicodedata.category(char) == "Lo":
         return True
     if _is_region(char):
         return len(cluster) == 1 and _is_region(last)

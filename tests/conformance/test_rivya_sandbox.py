@@ -672,6 +672,12 @@ async def test_a_sandbox_without_switches_has_none(clock: TestClock) -> None:
         assert (await client.get("/sandbox/books")).status_code == 404
 
 
+async def test_a_port_that_is_taken_is_said_at_once(sandbox: RivyaSandbox, clock: TestClock) -> None:
+    with pytest.raises(OSError, match="in use"):
+        async with RivyaSandbox(clock=clock, port=int(sandbox.url.rpartition(":")[2])):
+            pass
+
+
 async def test_serving_alone_until_cancelled(unused_tcp_port: int) -> None:
     serving = asyncio.create_task(serve_rivya(host="127.0.0.1", port=unused_tcp_port, seed=3))
     async with caller(f"http://127.0.0.1:{unused_tcp_port}") as client:

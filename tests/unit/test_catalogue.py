@@ -157,6 +157,8 @@ def test_a_price_is_learned_at_once_for_its_resolution_only() -> None:
     assert not catalogue.learn_price("nano-banana-pro", "2K", 0)
     assert not catalogue.learn_price("gone", None, 3)
     assert catalogue.learn_price("nano-banana", None, 4)
+    assert catalogue.has_learned("nano-banana-pro", "4K")
+    assert not catalogue.has_learned("nano-banana-pro", "2K")
     prices = [catalogue.price_credits("nano-banana-pro", r) for r in ("1K", "2K", "4K")]
     assert prices == [8, 8, 16]
     assert catalogue.price_credits("nano-banana", None) == 4

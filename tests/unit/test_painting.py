@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageStat
 
 from bot.sandbox.painting import MADE_BY_AI, Order, paint, picture_size
 from bot.sandbox.painting_text import Typesetter, is_rtl
@@ -82,6 +82,15 @@ def test_the_picture_says_that_it_is_made_by_ai(form: str) -> None:
     xmp = painted.info["XML:com.adobe.xmp"] if form == "png" else painted.info["xmp"].decode()
     assert f"<Iptc4xmpExt:DigitalSourceType>{MADE_BY_AI}</Iptc4xmpExt:DigitalSourceType>" in xmp
     assert "&lt;a&gt; &amp;" in xmp
+
+
+def brightness(prompt: str) -> float:
+    return ImageStat.Stat(opened(paint(replace(ORDER, prompt=prompt, quick=True))).convert("L")).mean[0]
+
+
+def test_the_prompt_is_heard() -> None:
+    assert brightness("a fox at night") < brightness("a fox at sunset") < brightness("a fox in the snow")
+    assert brightness("a city in the rain, seen from the sea") < brightness("a forest in the snow")
 
 
 def test_grain_makes_a_picture_heavy() -> None:

@@ -95,6 +95,11 @@ def names_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
+async def unannounced(size: int) -> AsyncIterator[bytes]:
+    """Yield a body whose length no header tells."""
+    yield b"1" * size
+
+
 # ---------------------------------------------------------------------------------------------- create
 
 
@@ -417,7 +422,7 @@ async def test_a_download_follows_redirects_without_the_key(tmp_path: Path) -> N
         ("https://cdn.test/a", httpx.Response(204), BadAnswer, 4),
         ("https://cdn.test/a", httpx.Response(200), BadAnswer, 4),
         ("https://cdn.test/a", httpx.ReadError("x"), NoAnswer, 4),
-        ("https://cdn.test/a", httpx.Response(200, content=b"12345678"), ResultTooLarge, 1),
+        ("https://cdn.test/a", httpx.Response(200, content=unannounced(8)), ResultTooLarge, 1),
         ("https://cdn.test/a", httpx.Response(200, headers={"content-length": "8"}), ResultTooLarge, 1),
         ("https://cdn.test/a", httpx.Response(302, headers={"location": "http://cdn.test/a"}), ResultUnusable, 1),
         ("https://cdn.test/a", httpx.Response(302, headers={"location": "https://cdn.test/a"}), ResultUnusable, 4),

@@ -44,6 +44,8 @@ def test_a_failed_task_costs_nothing_and_says_why() -> None:
     error = {"code": "generation_failed", "message": "no"}
     task = Task.model_validate(CREATED | {"status": "failed", "error": error})
     assert task.charged_credits == 0
+    assert Task(id="task_1", status=TaskStatus.FAILED).charged_credits == 0
+    assert Task(id="task_1", status=TaskStatus.FAILED, final_credits=8).charged_credits == 8, "against the contract"
     failure = task.failure()
     assert isinstance(failure, GenerationFailed)
     assert failure.provider_message == "no"

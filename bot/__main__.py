@@ -1,0 +1,5 @@
+"""``python -m bot`` does what the console script does."""
+
+from bot.cli import console
+
+console()

@@ -1,0 +1,134 @@
+"""The discord.py client: intents, start, commands registered when they changed, and one place for errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.config import Settings
+from bot.errors import BotError
+from bot.generations.protocols import Fetcher
+from bot.generations.service import Generations
+from bot.generations.store import FileStore
+from bot.rivya import Catalogue
+from bot.ui.failure import error_card
+from bot.ui.refusal import refusal_card
+
+if TYPE_CHECKING:
+    Interaction = discord.Interaction["BotClient"]
+else:
+    Interaction = discord.Interaction
+
+log = structlog.get_logger(__name__)
+
+EXTENSIONS = ("cogs.imagine", "cogs.requests", "cogs.history", "cogs.credits", "cogs.about")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the cogs may call."""
+
+    settings: Settings
+    generations: Generations
+    catalogue: Catalogue
+    store: FileStore
+    fetcher: Fetcher
+
+
+class BotClient(commands.Bot):
+    """Connects to Discord and hands interactions to the cogs.
+
+    ``sync`` registers the commands when they differ from what was registered last.
+    """
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            intents=discord.Intents(guilds=True),
+            tree_cls=_Tree,
+            allowed_mentions=discord.AllowedMentions.none(),
+            member_cache_flags=discord.MemberCacheFlags.none(),
+            chunk_guilds_at_startup=False,
+            max_messages=None,
+        )
+        self.services = services
+
+    async def setup_hook(self) -> None:
+        """Load the cogs and register the commands if they changed."""
+        for extension in EXTENSIONS:
+            await self.load_extension(extension)
+        await self.sync_if_changed()
+
+    async def sync_if_changed(self, *, force: bool = False) -> bool:
+        """Register the commands unless Discord has just these; tells whether it did."""
+        wanted = json.dumps([command.to_dict(self.tree) for command in self.tree.get_commands()], sort_keys=True)
+        digest = hashlib.sha256(wanted.encode()).hexdigest()
+        fact = f"commands.{self.application_id}"
+        if not force and await self.services.generations.fact(fact) == digest:
+            log.info("commands.unchanged")
+            return False
+        synced = await self.tree.sync()
+        await self.services.generations.remember(fact, digest)
+        log.info("commands.synced", count=len(synced))
+        return True
+
+    async def on_ready(self) -> None:
+        """Say that it is connected."""
+        log.info("discord.ready", user_id=self.user.id if self.user else None, guilds=len(self.guilds))
+
+    async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
+        """Log what an event handler raised."""
+        log.error("discord.event_failed", discord_event=event_method, exc_info=sys.exc_info())
+
+
+class _Tree(app_commands.CommandTree[BotClient]):
+    async def on_error(self, interaction: Interaction, error: app_commands.AppCommandError, /) -> None:
+        """Reply to whatever a command raised."""
+        cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
+        await reply_to_error(interaction, cause)
+
+
+async def reply_to_error(interaction: Interaction, error: BaseException) -> None:
+    """Tell the person what went wrong, ephemerally where that is still possible; the one place that does."""
+    if isinstance(error, BotError) and error.code != "internal":
+        await say(interaction, view=refusal_card(error))
+        return
+    reference = secrets.token_hex(3)
+    log.error("interaction.failed", reference=reference, user_id=interaction.user.id, exc_info=error)
+    await say(interaction, view=error_card(reference))
+
+
+async def guarded(interaction: Interaction, work: Callable[[], Awaitable[None]]) -> None:
+    """Run a button's or select's work; errors get the same replies as a command's."""
+    try:
+        await work()
+    except Exception as error:  # noqa: BLE001 - the end of the line: whatever it is becomes a reply and a log entry
+        await reply_to_error(interaction, error)
+
+
+async def say(
+    interaction: Interaction, *, view: discord.ui.LayoutView, files: list[discord.File] | None = None
+) -> None:
+    """Answer privately: as the response, in place of the deferred one, or after it."""
+    nobody = discord.AllowedMentions.none()
+    try:
+        if not interaction.response.is_done():
+            await interaction.response.send_message(
+                view=view, files=files or [], ephemeral=True, allowed_mentions=nobody
+            )
+        else:
+            await interaction.followup.send(view=view, files=files or [], ephemeral=True, allowed_mentions=nobody)
+    except discord.HTTPException as error:
+        # The person can't be reached this way any more; whatever was decided stands in the rows.
+        log.warning("reply.not_sent", status=error.status, code=error.code)

@@ -1,0 +1,193 @@
+"""Takes a request from an interaction: preflight, accept, acknowledge, in the order that keeps replies true."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import discord
+import structlog
+
+from bot.client import BotClient, Interaction, reply_to_error, say
+from bot.credits.quotas import LimitScope, QuotaExceeded
+from bot.errors import BotError
+from bot.generations.refusals import TooManyAtOnce
+from bot.generations.values import Accepted, GenerationRequest, Origin
+from bot.rivya import BadOption
+from bot.ui import ids
+from bot.ui.failure import notice_card, void_card
+from bot.ui.offers import mend_words
+from bot.ui.refusal import Mend, refusal_card
+
+log = structlog.get_logger(__name__)
+
+ACKNOWLEDGE_FIRST_S = 1.5
+"""Discord waits 3 s for an acknowledgement. Accepting takes milliseconds; if it does not, acknowledge first."""
+TOKEN_LIFE_MS = 15 * 60 * 1000
+KEPT_MENDS = 500
+
+PrepareRequest = Callable[[], Awaitable[GenerationRequest]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mended:
+    user_id: int
+    request: GenerationRequest
+
+
+class Intake:
+    """One door for every request that comes from an interaction."""
+
+    def __init__(self, client: BotClient) -> None:
+        self._client = client
+        self._generations = client.services.generations
+        self._mends: OrderedDict[str, _Mended] = OrderedDict()
+
+    async def take(self, interaction: Interaction, prepare: PrepareRequest, *, private: bool) -> None:
+        """Accept what ``prepare`` returns, acknowledge, and let it run; a refusal is told privately.
+
+        Nothing runs before Discord has acknowledged. When that fails the request is voided: the person sees a failure,
+        would ask again, and would pay twice.
+        """
+        origin = origin_of(interaction)
+        asked: list[GenerationRequest] = []
+
+        async def accept() -> Accepted:
+            request = await prepare()
+            asked.append(request)
+            return await self._generations.accept(request, origin)
+
+        accepting = asyncio.ensure_future(accept())
+        await asyncio.wait({accepting}, timeout=ACKNOWLEDGE_FIRST_S)
+        message_id: int | None = None
+        if not accepting.done():
+            message_id = await self._acknowledge(interaction, private=private)
+        try:
+            accepted = await asyncio.shield(accepting)
+        except BotError as error:
+            await self._refuse(interaction, error, asked[0] if asked else None)
+            return
+        if accepted.repeated:
+            return
+        try:
+            if not interaction.response.is_done():
+                message_id = await self._acknowledge(interaction, private=private)
+            running = await self._generations.acknowledged(accepted.request_id, message_id=message_id)
+        except BaseException as error:
+            # Also when we are cancelled. Whether the person has seen an acknowledgement is unknown.
+            await asyncio.shield(self._generations.not_acknowledged(accepted.request_id))
+            if isinstance(error, discord.HTTPException):
+                log.warning("acknowledgement.failed", request_id=accepted.request_id, code=error.code)
+                return
+            raise
+        if not running:
+            await interaction.edit_original_response(view=void_card())
+            return
+        await self.tell_waiting(interaction)
+
+    async def _acknowledge(self, interaction: Interaction, *, private: bool) -> int | None:
+        response = await interaction.response.defer(ephemeral=private, thinking=True)
+        return response.message_id if response is not None else None
+
+    async def _refuse(self, interaction: Interaction, error: BotError, request: GenerationRequest | None) -> None:
+        balance = await self._generations.balance(user_id=interaction.user.id, guild_id=interaction.guild_id)
+        price = self._price(request) if request is not None else None
+        mend = self._mend(interaction, error, request, price) if request is not None and price is not None else None
+        card = refusal_card(error, balance=balance, mend=mend, picture_credits=price)
+        if interaction.response.is_done():
+            await interaction.edit_original_response(view=card)
+        else:
+            await say(interaction, view=card)
+
+    def _price(self, request: GenerationRequest) -> int | None:
+        catalogue = self._client.services.catalogue
+        try:
+            spec = catalogue.get(request.model or catalogue.default.id)
+        except BadOption:
+            return None
+        option = spec.options.get("resolution")
+        return catalogue.price_credits(spec.id, request.options.get("resolution", option.default) if option else None)
+
+    # --- mending: whatever a person typed is offered again, in one press ---
+
+    def _mend(
+        self, interaction: Interaction, error: BotError, request: GenerationRequest, price_credits: int
+    ) -> Mend | None:
+        mended = _mended(error, request, price_credits)
+        if mended is None:
+            return None
+        request, words = mended
+        key = secrets.token_urlsafe(12)
+        self._mends[key] = _Mended(interaction.user.id, request)
+        while len(self._mends) > KEPT_MENDS:
+            self._mends.popitem(last=False)
+        return Mend(words, ids.mend(key))
+
+    async def take_mended(self, interaction: Interaction, key: str) -> None:
+        """Take the mended request behind a refusal's button."""
+        mended = self._mends.get(key)
+        if mended is None or mended.user_id != interaction.user.id:
+            await reply_to_error(interaction, BotError(user_message="This button is too old. Use the command again."))
+            return
+
+        async def prepare() -> GenerationRequest:
+            return mended.request
+
+        await self.take(interaction, prepare, private=mended.request.private)
+
+    async def tell_waiting(self, interaction: Interaction) -> None:
+        """Tell the person, once, that pictures wait in their history."""
+        if waiting := await self._generations.notices(interaction.user.id):
+            await say(interaction, view=notice_card(waiting))
+
+
+def origin_of(interaction: Interaction) -> Origin:
+    """Read where a request comes from, and what the bot may do there."""
+    created_ms = int(interaction.created_at.timestamp() * 1000)
+    return Origin(
+        source_kind="interaction",
+        source_id=str(interaction.id),
+        user_id=interaction.user.id,
+        guild_id=interaction.guild_id,
+        channel_id=interaction.channel_id or 0,
+        application_id=interaction.application_id,
+        interaction_token=interaction.token,
+        token_expires_at_ms=created_ms + TOKEN_LIFE_MS,
+        upload_limit_bytes=interaction.filesize_limit,
+        locale=str(interaction.locale),
+        missing_permissions=_missing(interaction),
+    )
+
+
+def _missing(interaction: Interaction) -> tuple[str, ...]:
+    have = interaction.app_permissions
+    thread = isinstance(interaction.channel, discord.Thread)
+    needed = {
+        "View Channel": have.view_channel,
+        "Send Messages in Threads" if thread else "Send Messages": (
+            have.send_messages_in_threads if thread else have.send_messages
+        ),
+        "Attach Files": have.attach_files,
+    }
+    return tuple(name for name, given in needed.items() if not given)
+
+
+def _mended(error: BotError, request: GenerationRequest, price_credits: int) -> tuple[GenerationRequest, str] | None:
+    """Return what could be asked for instead, and the words on its button."""
+    if isinstance(error, QuotaExceeded) and error.scope is not LimitScope.PROVIDER:
+        count = min(error.left_credits // price_credits, request.count - 1)
+    elif isinstance(error, TooManyAtOnce):
+        count = min(error.limit - error.running, request.count - 1)
+    elif isinstance(error, BadOption) and error.option in request.options:
+        options = {name: value for name, value in request.options.items() if name != error.option}
+        mended = request.model_copy(update={"options": options})
+        return mended, mend_words(count=request.count, cost_credits=None, without=error.option)
+    else:
+        return None
+    if count < 1:
+        return None
+    mended = request.model_copy(update={"count": count})
+    return mended, mend_words(count=count, cost_credits=count * price_credits, without=None)

@@ -1,0 +1,183 @@
+"""The Discord side of delivery: posts cards by the rungs of the ladder, and says why one did not work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import discord
+
+from bot.generations.protocols import DeliveryError, DeliveryFault, Posted, PostFile, Target
+from bot.generations.states import Rung
+from bot.generations.values import RequestView
+from bot.ui.card import Card, fine
+from bot.ui.failure import failure_card, void_card
+from bot.ui.offers import ready_words
+from bot.ui.progress import progress_card
+from bot.ui.result import description, result_card
+
+CALL_TIMEOUT_S = 300.0
+"""For one call with its files: 40 MB over a slow line."""
+SEARCHED_MESSAGES = 100
+
+_GONE = {10008}
+_NO_ACCESS = {10003, 10004, 10013, 50001, 50007, 50013, 50278, 160005}
+_TOKEN_DEAD = {10015, 10062, 50027}
+_TOO_LARGE = {40005}
+
+
+class DiscordDelivery:
+    """Implements ``bot.generations.protocols.Delivery``; ``client`` is set when there is one."""
+
+    def __init__(self) -> None:
+        self.client: discord.Client | None = None
+
+    def upload_limit_bytes(self, rung: Rung, view: RequestView, stored_limit_bytes: int) -> int:
+        """Return the file size limit of the place that the rung posts to."""
+        if rung is Rung.EDIT_ORIGINAL:
+            return stored_limit_bytes
+        guild = self.client.get_guild(view.guild_id) if self.client and view.guild_id else None
+        in_guild = rung is not Rung.DIRECT and view.delivered_channel_id in {None, view.channel_id}
+        return guild.filesize_limit if guild and in_guild else discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+
+    async def show_progress(self, rung: Rung, view: RequestView, target: Target) -> None:
+        """Edit the progress card."""
+        await self._edit(rung, view, target, progress_card(view), [])
+
+    async def post(self, rung: Rung, view: RequestView, target: Target, files: Sequence[PostFile]) -> Posted:
+        """Show the result or the failure."""
+        card = result_card(view, files) if files else failure_card(view)
+        if rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}:
+            return await self._edit(rung, view, target, card, files)
+        return await self._send(rung, view, target, card, files)
+
+    async def say_void(self, application_id: int, interaction_token: str) -> None:
+        """Edit the original response of a request that was not taken."""
+        async with self._faults() as client:
+            await self._webhook(client, application_id, interaction_token).edit_message(
+                _ORIGINAL, view=void_card(), allowed_mentions=discord.AllowedMentions.none()
+            )
+
+    async def ping(self, view: RequestView) -> None:
+        """Mention the person: edits don't notify anyone. A private picture is announced by direct message."""
+        async with self._faults() as client:
+            if view.private:
+                channel: discord.abc.Messageable = await client.create_dm(discord.Object(view.user_id))
+                await channel.send(ready_words(view))
+                return
+            place = client.get_partial_messageable(view.delivered_channel_id or view.channel_id, guild_id=view.guild_id)
+            reference = None
+            if view.delivered_message_id is not None:
+                reference = place.get_partial_message(view.delivered_message_id).to_reference(fail_if_not_exists=False)
+            await place.send(
+                ready_words(view, mention=True),
+                reference=reference,  # type: ignore[arg-type]  # None is taken, the stub's overloads forget it
+                allowed_mentions=discord.AllowedMentions(users=[discord.Object(view.user_id)], replied_user=False),
+                nonce=f"{view.id}-ping",
+            )
+
+    async def _edit(
+        self, rung: Rung, view: RequestView, target: Target, card: Card, files: Sequence[PostFile]
+    ) -> Posted:
+        async with self._faults() as client:
+            attachments = [_file(view, file) for file in files]
+            channel_id = view.delivered_channel_id or view.channel_id
+            if rung is Rung.EDIT_ORIGINAL:
+                hook = self._webhook(client, target.application_id, target.interaction_token or "")
+                message = await hook.edit_message(
+                    _ORIGINAL, view=card, attachments=attachments, allowed_mentions=discord.AllowedMentions.none()
+                )
+                return Posted(view.channel_id, message.id)
+            place = client.get_partial_messageable(channel_id, guild_id=view.guild_id)
+            await place.get_partial_message(target.message_id or 0).edit(
+                view=card, attachments=attachments, allowed_mentions=discord.AllowedMentions.none()
+            )
+            return Posted(channel_id, target.message_id or 0)
+
+    async def _send(
+        self, rung: Rung, view: RequestView, target: Target, card: Card, files: Sequence[PostFile]
+    ) -> Posted:
+        async with self._faults() as client:
+            channel: discord.abc.Messageable
+            if rung is Rung.DIRECT:
+                channel = await client.create_dm(discord.Object(view.user_id))
+            else:
+                channel = client.get_partial_messageable(view.channel_id, guild_id=view.guild_id)
+                card.add_item(discord.ui.TextDisplay(fine(f"for <@{view.user_id}>")))
+            if target.search_history and (found := await self._find(client, channel, view)):
+                return found
+            message = await channel.send(
+                view=card,
+                files=[_file(view, file) for file in files],
+                nonce=target.nonce,
+                allowed_mentions=discord.AllowedMentions(users=[discord.Object(view.user_id)]),
+            )
+            return Posted(message.channel.id, message.id)
+
+    async def _find(self, client: discord.Client, channel: discord.abc.Messageable, view: RequestView) -> Posted | None:
+        """Look for our own message of an earlier try whose answer was lost."""
+        async for message in channel.history(limit=SEARCHED_MESSAGES):
+            if client.user is not None and message.author.id == client.user.id and _speaks_of(message, view):
+                return Posted(message.channel.id, message.id)
+        return None
+
+    def _webhook(self, client: discord.Client, application_id: int, token: str) -> discord.Webhook:
+        return discord.Webhook.partial(application_id, token, client=client)
+
+    @asynccontextmanager
+    async def _faults(self) -> AsyncIterator[discord.Client]:
+        """Turn everything that a call may raise into a DeliveryError."""
+        if self.client is None or self.client.is_closed():
+            raise DeliveryError(DeliveryFault.TRANSIENT, "not connected")
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT_S):
+                yield self.client
+        except discord.HTTPException as error:
+            raise DeliveryError(_fault_of(error), f"{error.status}/{error.code}") from error
+        except (discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise DeliveryError(DeliveryFault.TRANSIENT, type(error).__name__) from error
+
+
+_ORIGINAL: Any = "@original"
+
+
+def _fault_of(error: discord.HTTPException) -> DeliveryFault:
+    if error.code in _GONE:
+        return DeliveryFault.GONE
+    if error.code in _TOKEN_DEAD:
+        return DeliveryFault.TOKEN_DEAD
+    if error.code in _NO_ACCESS:
+        return DeliveryFault.NO_ACCESS
+    if error.code in _TOO_LARGE or error.status == 413:
+        return DeliveryFault.TOO_LARGE
+    if error.status >= 500 or error.status in {408, 429}:
+        return DeliveryFault.TRANSIENT
+    if error.status == 401:
+        return DeliveryFault.TOKEN_DEAD
+    if error.status in {403, 404}:
+        return DeliveryFault.NO_ACCESS
+    return DeliveryFault.REJECTED
+
+
+def _file(view: RequestView, file: PostFile) -> discord.File:
+    return discord.File(file.path, filename=file.filename, description=description(view, file.position))
+
+
+def _speaks_of(message: discord.Message, view: RequestView) -> bool:
+    if any(view.reference in attachment.filename for attachment in message.attachments):
+        return True
+    texts = _strings([component.to_dict() for component in message.components])
+    return any(view.id in text or f"ref {view.reference}" in text for text in texts)
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _strings(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _strings(item)]
+    return []

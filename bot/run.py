@@ -1,0 +1,148 @@
+"""Runs the bot for real: opens everything in order, connects, and closes everything in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from random import SystemRandom
+
+import aiohttp
+import discord
+import httpx
+import structlog
+from yarl import URL
+
+from bot.app import Core, build_core, open_core
+from bot.cdn import CdnFetcher
+from bot.client import BotClient, Services
+from bot.clock import SystemClock
+from bot.config import Settings
+from bot.errors import ConfigError, StorageError
+from bot.posting import DiscordDelivery
+from bot.rivya import open_http
+from bot.storage import Database, open_database
+
+log = structlog.get_logger(__name__)
+
+
+def point_at(settings: Settings) -> None:
+    """Point discord.py at the configured API, gateway and CDN; before a client logs in."""
+    discord.http.Route.BASE = settings.discord_api_url
+    discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(settings.discord_gateway_url)
+    discord.asset.Asset.BASE = settings.discord_cdn_url
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM; what is in work goes on after the next start.
+
+    Raises ConfigError when Discord does not take the token, StorageError when the database can't be used.
+    """
+    point_at(settings)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings.database_url))
+        rivya_http = await stack.enter_async_context(open_http(settings.rivya_base_url))
+        cdn_http = await stack.enter_async_context(httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=10.0)))
+        delivery = DiscordDelivery()
+        fetcher = CdnFetcher(cdn_http, settings.discord_cdn_url)
+        core = await stack.enter_async_context(
+            open_core(
+                settings,
+                database=database,
+                http=rivya_http,
+                delivery=delivery,
+                fetcher=fetcher,
+                clock=SystemClock(),
+                rng=SystemRandom(),
+            )
+        )
+        client = client_over(core, settings, fetcher)
+        delivery.client = client
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, stop.set)
+        await _serve(client, settings, core, stop)
+
+
+async def sync(settings: Settings) -> int:
+    """Register the commands with Discord and return how many there are; works beside a running bot.
+
+    Raises ConfigError when Discord does not take the token.
+    """
+    point_at(settings)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(_beside(settings))
+        http = await stack.enter_async_context(open_http(settings.rivya_base_url))
+        fetcher = CdnFetcher(http, settings.discord_cdn_url)
+        core = await build_core(
+            settings,
+            database=database,
+            http=http,
+            delivery=DiscordDelivery(),
+            fetcher=fetcher,
+            clock=SystemClock(),
+            rng=SystemRandom(),
+        )
+        client = client_over(core, settings, fetcher)
+        try:
+            await _login(client, settings)
+            await client.sync_if_changed(force=True)
+            return len(client.tree.get_commands())
+        finally:
+            await client.close()
+
+
+@asynccontextmanager
+async def _beside(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database, with the lock if it is free: a new one has to be made first."""
+    try:
+        async with open_database(settings.database_url) as database:
+            yield database
+    except StorageError:
+        async with open_database(settings.database_url, exclusive=False) as database:
+            yield database
+
+
+def client_over(core: Core, settings: Settings, fetcher: CdnFetcher) -> BotClient:
+    """Return a client that is not connected yet."""
+    return BotClient(Services(settings, core.generations, core.catalogue, core.store, fetcher))
+
+
+async def _serve(client: BotClient, settings: Settings, core: Core, stop: asyncio.Event) -> None:
+    connection = asyncio.create_task(_connect(client, settings), name="discord")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait({connection, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if connection.done():
+            await connection
+        log.info("bot.stopping")
+        # While Discord is still there: calls that cost money end, messages in the making are posted.
+        await core.engine.stop()
+    finally:
+        stopping.cancel()
+        await client.close()
+        connection.cancel()
+        await asyncio.gather(connection, stopping, return_exceptions=True)
+
+
+async def _connect(client: BotClient, settings: Settings) -> None:
+    wait_s = 2.0
+    while True:
+        try:
+            await _login(client, settings)
+            break
+        except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
+            # What is in work goes on meanwhile; its messages follow.
+            log.warning("discord.unreachable", error=type(error).__name__, next_try_s=wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, 60.0)
+    await client.connect(reconnect=True)
+
+
+async def _login(client: BotClient, settings: Settings) -> None:
+    try:
+        await client.login(settings.discord_token.get_secret_value())
+    except discord.LoginFailure as error:
+        raise ConfigError(["DISCORD_TOKEN is not accepted by Discord. Copy it again from the portal."]) from error

@@ -1,0 +1,33 @@
+"""/credits: how one stands."""
+
+from __future__ import annotations
+
+from discord import app_commands
+from discord.ext import commands
+from discord.utils import utcnow
+
+from bot.client import BotClient, Interaction, say
+from bot.ui.account import credits_card
+
+
+class Credits(commands.Cog):
+    """The member's own view of the ledger."""
+
+    def __init__(self, client: BotClient) -> None:
+        self._generations = client.services.generations
+
+    @app_commands.command(name="credits", description="What you have used and left, and your last entries.")
+    @app_commands.guild_only()
+    async def credits(self, interaction: Interaction) -> None:
+        """Show balance, allowance, holds and the newest entries."""
+        user_id, guild_id = interaction.user.id, interaction.guild_id
+        balance = await self._generations.balance(user_id=user_id, guild_id=guild_id)
+        entries = await self._generations.statement(user_id=user_id, guild_id=guild_id)
+        guild_name = interaction.guild.name if interaction.guild else None
+        now_ms = int(utcnow().timestamp() * 1000)
+        await say(interaction, view=credits_card(balance, entries, now_ms, guild_name))
+
+
+async def setup(client: BotClient) -> None:
+    """Add the command."""
+    await client.add_cog(Credits(client))

@@ -1,0 +1,288 @@
+"""Every kind of damage to the books is found and named; sound books are not slandered."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.credits.audit import MOST_FOR_A_RULE, AuditReport, audit
+from bot.credits.audit_checks import RULES
+from bot.credits.ledger import Ledger
+from bot.credits.quotas import SpendingPolicy
+from bot.credits.windows import month_of
+from bot.storage import Database, open_database
+from tests.books import GUILD, USER, accept, end, fetch, move
+
+NOW_MS = 1_790_000_000_000
+POLICY = SpendingPolicy(20, None, None)
+
+
+async def looked_at(path: Path, now_ms: int = NOW_MS + 1000) -> AuditReport:
+    async with (
+        open_database(f"sqlite+aiosqlite:///{path}", exclusive=False) as database,
+        database.read() as connection,
+    ):
+        return await audit(connection, now_ms=now_ms)
+
+
+async def fill(database: Database) -> None:
+    """Keep books with something of everything; ids are those that the damages below name."""
+
+    async def work(tx: AsyncConnection) -> None:
+        ledger = Ledger(tx, NOW_MS)
+        account_id = await ledger.member_account(guild_id=GUILD, user_id=USER)  # account 1
+        await ledger.grant(account_id, 30, actor="admin", reason="thanks", expires_at_ms=NOW_MS + 10**9)  # entry 1
+        await accept(tx, "made", now_ms=NOW_MS, policy=POLICY, count=2)  # holds 2 and 3
+        await fetch(tx, "made-1", now_ms=NOW_MS + 1, final_credits=10)  # capture 4, adjust 5 on account 2
+        await fetch(tx, "made-2", now_ms=NOW_MS + 2, final_credits=5)  # capture 6
+        await accept(tx, "mixed", now_ms=NOW_MS + 3, policy=POLICY)  # hold 7 over allowance (leg) and grant
+        await fetch(tx, "mixed-1", now_ms=NOW_MS + 4)  # capture 8
+        await accept(tx, "failed", now_ms=NOW_MS + 5, policy=POLICY)  # hold 9
+        await end(tx, "failed-1", now_ms=NOW_MS + 6)  # void 10
+        await accept(tx, "open", now_ms=NOW_MS + 7, policy=POLICY)  # hold 11
+        await Ledger(tx, NOW_MS + 8).refund(
+            "mixed-1", 3, actor="admin", reason="blurred", window=month_of(NOW_MS)
+        )  # refund 12
+        await ledger.member_account(guild_id=GUILD, user_id=USER + 1)  # account 3
+        await accept(tx, "lost", now_ms=NOW_MS + 9, user_id=USER + 1)  # hold 13
+        await move(tx, "lost-1", "submitting", "unknown")
+        await Ledger(tx, NOW_MS + 10).void(13, reason="given up")  # void 14
+        await move(tx, "lost-1", "lost")
+        await tx.exec_driver_sql("UPDATE requests SET state = 'settled' WHERE id = 'lost'")
+        await Ledger(tx, NOW_MS + 10).book_loss(8, picture_id="lost-1", reason="paid for nothing")  # adjust 15
+
+    await database.write(work)
+
+
+@contextmanager
+def stranger(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the file as another program would, with the triggers taken away and put back afterwards."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        yield connection
+        for _, sql in triggers:
+            connection.execute(sql)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("books") / "bot.db"
+
+    async def make() -> None:
+        async with open_database(f"sqlite+aiosqlite:///{path}") as database:
+            await fill(database)
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+def books(template: Path, database_path: Path) -> Path:
+    shutil.copy(template, database_path)
+    return database_path
+
+
+async def test_sound_books_are_clean_and_counted(books: Path) -> None:
+    report = await looked_at(books)
+    assert report.findings == ()
+    assert report.clean
+    assert (report.entries, report.accounts, report.requests) == (15, 4, 5)
+    assert (report.open_holds, report.on_hold_credits) == (1, 8)
+    assert (report.granted_credits, report.captured_credits, report.refunded_credits) == (30, 8 + 5 + 8, 3)
+
+
+async def test_an_empty_database_is_clean(database: Database, database_path: Path) -> None:
+    assert (await looked_at(database_path)).clean
+
+
+NEW_ENTRY = (
+    "INSERT INTO entries (account_id, kind, amount_credits, settles_id, picture_id, actor, reason, "
+    "created_at_ms) VALUES "
+)
+NEW_LEG = "INSERT INTO legs (entry_id, account_id, guild_id, grant_id, amount_credits, dated_at_ms) VALUES "
+NO_SETTLEMENT_INDEX = "DROP INDEX uq_entries_settlement; "
+PUT_IT_BACK = "; CREATE INDEX uq_entries_settlement ON entries (settles_id)"
+
+DAMAGE: list[tuple[str, str, str]] = [
+    # code, what somebody did, words of the sentence that is expected
+    ("hold_legs", "UPDATE legs SET amount_credits = 7 WHERE entry_id = 2", "Hold 2 of picture made-1 is over 8"),
+    ("hold_legs", "UPDATE entries SET amount_credits = 9 WHERE id = 11", "Hold 11"),
+    ("void_legs", "UPDATE legs SET grant_id = NULL WHERE entry_id = 10", "Void 10"),
+    ("void_legs", "UPDATE legs SET amount_credits = -7 WHERE entry_id = 14", "Void 14"),
+    ("capture_legs", "UPDATE legs SET amount_credits = -2 WHERE entry_id = 6", "must free 3 credits of hold 3"),
+    ("capture_legs", f"{NEW_LEG} (4, 1, {GUILD}, NULL, -1, {NOW_MS})", "Capture 4 must free 0"),
+    ("given_back_twice", f"{NEW_LEG} (12, 1, {GUILD}, 1, -6, {NOW_MS + 3})", "Capture 8 and its refunds"),
+    ("refund_sum", "UPDATE entries SET amount_credits = 9 WHERE id = 12", "come to 9 credits, more than the 8"),
+    ("refund_legs", "UPDATE legs SET amount_credits = -1 WHERE id = 11", "come to 3 credits, but 2 came back"),
+    ("settlement", "UPDATE entries SET picture_id = 'made-1' WHERE id = 6", "Entry 6 (capture)"),
+    ("settlement", "UPDATE entries SET account_id = 3 WHERE id = 12", "Entry 12 (refund)"),
+    ("settlement", "UPDATE entries SET settles_id = 1 WHERE id = 4", "Entry 4 (capture)"),
+    ("settlement", "UPDATE entries SET amount_credits = 9 WHERE id = 4", "Entry 4 (capture)"),
+    ("settlement", "UPDATE entries SET amount_credits = 7 WHERE id = 14", "Entry 14 (void)"),
+    (
+        "settled_twice",
+        NO_SETTLEMENT_INDEX + NEW_ENTRY + f"(1, 'void', 8, 2, 'made-1', 'x', 'y', {NOW_MS})" + PUT_IT_BACK,
+        "Hold 2 is settled 2 times, by entries 4, 16",
+    ),
+    ("leg", "UPDATE legs SET account_id = 3 WHERE entry_id = 11", "Leg 9 of entry 11 (hold)"),
+    ("leg", "UPDATE legs SET guild_id = 9 WHERE entry_id = 2", "of entry 2"),
+    ("leg", "UPDATE legs SET guild_id = NULL WHERE entry_id = 2", "of entry 2"),
+    ("leg", "UPDATE legs SET dated_at_ms = dated_at_ms - 1 WHERE entry_id = 11", "of entry 11"),
+    ("leg", "UPDATE legs SET dated_at_ms = dated_at_ms + 1 WHERE entry_id = 10", "of entry 10"),
+    ("leg", "UPDATE legs SET dated_at_ms = dated_at_ms + 1 WHERE entry_id = 12", "of entry 12"),
+    ("leg", f"{NEW_LEG} (1, 1, {GUILD}, NULL, -5, {NOW_MS})", "of entry 1 (grant)"),
+    ("leg", f"{NEW_LEG} (4, 1, {GUILD}, NULL, 1, {NOW_MS}), (4, 1, {GUILD}, NULL, -1, {NOW_MS})", "of entry 4"),
+    ("adjust_legs", "UPDATE entries SET amount_credits = 1 WHERE id = 5", "Adjustment 5 is over 1"),
+    ("grant_overdrawn", "UPDATE entries SET amount_credits = 5 WHERE id = 1", "Of grant 1 over 5 credits 8 are used"),
+    ("grant_overdrawn", f"{NEW_LEG} (12, 1, {GUILD}, 1, -20, {NOW_MS + 3})", "Of grant 1 over 30 credits -12"),
+    ("grant_misused", "UPDATE entries SET account_id = 3 WHERE id = 1", "draws on entry 1"),
+    ("grant_misused", f"UPDATE entries SET expires_at_ms = {NOW_MS} WHERE id = 1", "or had expired"),
+    ("grant_misused", "UPDATE legs SET grant_id = 2 WHERE grant_id = 1 AND entry_id = 11", "draws on entry 2"),
+    ("window_negative", f"{NEW_LEG} (6, 1, {GUILD}, NULL, -20, {NOW_MS})", "Account 1 got 7 credits more back"),
+    ("wrong_books", "UPDATE entries SET account_id = 1 WHERE id = 5", "Entry 5 (adjust) stands on account 1"),
+    ("wrong_books", "UPDATE entries SET account_id = 2 WHERE id = 1", "Entry 1 (grant) stands on account 2"),
+    ("future", f"UPDATE entries SET created_at_ms = {NOW_MS + 86_400_000} WHERE id = 15", "Entry 15 is dated 1439"),
+    (
+        "hold_left_behind",
+        "UPDATE requests SET state = 'settled' WHERE id = 'open'",
+        "Hold 11 over 8 credits (account 1)",
+    ),
+    ("hold_left_behind", "DELETE FROM pictures WHERE id = 'open-1'", "picture open-1 is not there"),
+    ("picture_hold", "UPDATE pictures SET hold_id = 2 WHERE id = 'made-2'", "Picture made-2 of request made"),
+    ("picture_hold", "UPDATE pictures SET hold_id = 1 WHERE id = 'open-1'", "Picture open-1"),
+    ("picture_hold", "UPDATE pictures SET price_credits = 9 WHERE id = 'open-1'", "its price of 9"),
+    ("picture_hold", "UPDATE requests SET account_id = 3 WHERE id = 'open'", "Picture open-1"),
+    (
+        "two_holds",
+        "DROP INDEX uq_entries_hold_of_picture; "
+        f"{NEW_ENTRY} (1, 'hold', 8, NULL, 'made-1', 'x', 'y', {NOW_MS}); "
+        "CREATE INDEX uq_entries_hold_of_picture ON entries (picture_id)",
+        "Picture made-1 has 2 holds: entries 2, 16",
+    ),
+    (
+        "picture_unsettled",
+        "UPDATE pictures SET state = 'fetched', sha256 = 'x' WHERE id = 'open-1'",
+        "Picture open-1 is fetched, but its hold 11 has not been settled",
+    ),
+    ("picture_unsettled", "UPDATE pictures SET state = 'failed' WHERE id = 'open-1'", "open-1 is failed"),
+    ("picture_unsettled", "UPDATE pictures SET state = 'cancelled' WHERE id = 'made-1'", "has been captured"),
+    ("picture_settled_early", "UPDATE pictures SET state = 'fetching' WHERE id = 'made-1'", "has a capture already"),
+    ("picture_settled_early", "UPDATE pictures SET state = 'held' WHERE id = 'failed-1'", "has a void already"),
+    ("picture_charged", "UPDATE pictures SET charged_credits = 9 WHERE id = 'made-1'", "it cost 9 credits, but 8"),
+    ("picture_charged", "UPDATE pictures SET charged_credits = NULL WHERE id = 'made-2'", "it cost 0 credits, but 5"),
+    ("picture_charged", "UPDATE pictures SET charged_credits = 8 WHERE id = 'failed-1'", "it cost 8 credits, but 0"),
+    ("request_unended", "UPDATE requests SET state = 'void' WHERE id = 'open'", "Request open is void"),
+    ("request_unended", "UPDATE requests SET state = 'void' WHERE id = 'made'", "Request made is void"),
+    ("request_unended", "UPDATE requests SET state = 'settled' WHERE id = 'open'", "its picture open-1 is held"),
+    ("request_pictures", "UPDATE requests SET picture_count = 3 WHERE id = 'made'", "is for 3 pictures, but has 2"),
+    ("request_account", "UPDATE requests SET user_id = 5 WHERE id = 'made'", "Request made is paid by account 1"),
+    ("request_account", "UPDATE requests SET guild_id = NULL WHERE id = 'made'", "Request made"),
+    ("request_account", "UPDATE accounts SET kind = 'loss' WHERE id = 3", "Request lost"),
+    ("deleted", "DELETE FROM entries WHERE id = 15", "Of 15 rows that were written to entries 14 are there; id 15"),
+    ("deleted", "DELETE FROM entries WHERE id IN (1, 5)", "13 are there; id 1 "),
+    ("deleted", "DELETE FROM legs WHERE id = 2", "written to legs"),
+    ("reference", "DELETE FROM accounts WHERE id = 3", "of entries refers to a row of accounts"),
+    ("index", "DROP INDEX uq_entries_settlement", "The index uq_entries_settlement is not there"),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "damage", "words"), DAMAGE, ids=[f"{code}-{n}" for n, (code, *_) in enumerate(DAMAGE)]
+)
+async def test_damage_is_found_and_named(books: Path, code: str, damage: str, words: str) -> None:
+    with stranger(books) as connection:
+        connection.executescript(damage)
+    found = [finding.sentence for finding in (await looked_at(books)).findings if finding.code == code]
+    assert len(found) >= 1
+    assert any(words in sentence for sentence in found), found
+
+
+def test_every_rule_has_its_damage() -> None:
+    assert {rule.code for rule in RULES} <= {code for code, *_ in DAMAGE}
+
+
+async def test_owners_may_be_forgotten(books: Path) -> None:
+    with stranger(books) as connection:
+        connection.execute("DELETE FROM account_owners WHERE account_id = 1")
+    assert (await looked_at(books)).clean
+
+
+async def test_a_late_picture_may_be_free(books: Path) -> None:
+    with stranger(books) as connection:
+        connection.execute("UPDATE pictures SET state = 'fetched', sha256 = 'x' WHERE id = 'lost-1'")
+    assert (await looked_at(books)).clean
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("DROP TRIGGER entries_no_update", "The trigger entries_no_update is not there"),
+        (
+            "DROP TRIGGER entries_refund; CREATE TRIGGER entries_refund BEFORE INSERT ON entries BEGIN SELECT 1; END",
+            "The trigger entries_refund was changed",
+        ),
+    ],
+)
+async def test_a_missing_guard_is_found(books: Path, damage: str, words: str) -> None:
+    with closing(sqlite3.connect(books)) as connection:
+        connection.executescript(damage)
+    (finding,) = (await looked_at(books)).findings
+    assert finding.code == "guard"
+    assert words in finding.sentence
+
+
+async def test_another_version_and_a_strangers_file_are_named(books: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(books)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    (finding,) = (await looked_at(books)).findings
+    assert "revision 9999" in finding.sentence
+
+    strange = tmp_path / "strange.db"
+    with closing(sqlite3.connect(strange)) as connection, connection:
+        connection.execute("CREATE TABLE entries (id)")
+    findings = (await looked_at(strange)).findings
+    assert {finding.code for finding in findings} == {"table"}
+    assert "The table legs is not there" in " ".join(finding.sentence for finding in findings)
+
+
+async def test_the_same_damage_everywhere_is_told_briefly(database: Database, database_path: Path) -> None:
+    async def work(tx: AsyncConnection) -> None:
+        for number in range(MOST_FOR_A_RULE + 5):
+            await accept(tx, f"r{number}", now_ms=NOW_MS)
+
+    await database.write(work)
+    with stranger(database_path) as connection:
+        connection.execute("UPDATE pictures SET price_credits = 1")
+    findings = (await looked_at(database_path)).findings
+    assert len(findings) == MOST_FOR_A_RULE + 1
+    assert findings[-1].sentence == "There are more of this kind."
+
+
+async def test_it_reads_one_snapshot_while_the_bot_works(database: Database, database_path: Path) -> None:
+    stop = asyncio.Event()
+
+    async def work_on() -> int:
+        number = 0
+        while not stop.is_set():
+            await database.write(lambda tx, n=number: accept(tx, f"r{n}", now_ms=NOW_MS))  # type: ignore[misc]
+            await database.write(lambda tx, n=number: fetch(tx, f"r{n}-1", now_ms=NOW_MS))  # type: ignore[misc]
+            number += 1
+        return number
+
+    worker = asyncio.create_task(work_on())
+    try:
+        for _ in range(3):
+            assert (await looked_at(database_path)).findings == ()
+    finally:
+        stop.set()
+    assert await worker > 0
