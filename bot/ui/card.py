@@ -32,7 +32,7 @@ class Card(ui.LayoutView):
 
     def is_finished(self) -> bool:
         """Tell discord.py not to keep this view: dynamic items answer its buttons, after a restart too."""
-        return False
+        return True
 
 
 def lines(*texts: str | None) -> str:
