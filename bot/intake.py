@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -45,6 +46,7 @@ class Intake:
         self._client = client
         self._generations = client.services.generations
         self._mends: OrderedDict[str, _Mended] = OrderedDict()
+        self._voiding: set[asyncio.Future[None]] = set()
 
     async def take(self, interaction: Interaction, prepare: PrepareRequest, *, private: bool) -> None:
         """Accept what ``prepare`` returns, acknowledge, and let it run; a refusal is told privately.
@@ -61,32 +63,48 @@ class Intake:
             return await self._generations.accept(request, origin)
 
         accepting = asyncio.ensure_future(accept())
-        await asyncio.wait({accepting}, timeout=ACKNOWLEDGE_FIRST_S)
         message_id: int | None = None
-        if not accepting.done():
-            message_id = await self._acknowledge(interaction, private=private)
         try:
+            await asyncio.wait({accepting}, timeout=ACKNOWLEDGE_FIRST_S)
+            if not accepting.done():
+                message_id = await self._acknowledge(interaction, private=private)
             accepted = await asyncio.shield(accepting)
-        except BotError as error:
-            await self._refuse(interaction, error, asked[0] if asked else None)
-            return
-        if accepted.repeated:
-            return
-        try:
+            if accepted.repeated:
+                return
             if not interaction.response.is_done():
                 message_id = await self._acknowledge(interaction, private=private)
             running = await self._generations.acknowledged(accepted.request_id, message_id=message_id)
+        except BotError as error:
+            await self._refuse(interaction, error, asked[0] if asked else None)
+            return
         except BaseException as error:
-            # Also when we are cancelled. Whether the person has seen an acknowledgement is unknown.
-            await asyncio.shield(self._generations.not_acknowledged(accepted.request_id))
-            if isinstance(error, discord.HTTPException):
-                log.warning("acknowledgement.failed", request_id=accepted.request_id, code=error.code)
-                return
-            raise
+            # Also when we are cancelled: whether the person has seen an acknowledgement is unknown.
+            await self._void(accepting)
+            if not isinstance(error, discord.HTTPException):
+                raise
+            log.warning("acknowledgement.failed", status=error.status, code=error.code)
+            running = False
         if not running:
-            await interaction.edit_original_response(view=void_card())
+            with contextlib.suppress(
+                discord.HTTPException
+            ):  # if it was acknowledged after all, it says what came of it
+                await interaction.edit_original_response(view=void_card())
             return
         await self.tell_waiting(interaction)
+
+    async def _void(self, accepting: asyncio.Future[Accepted]) -> None:
+        """Give back whatever comes of ``accepting``, also when we are cancelled meanwhile."""
+
+        async def void() -> None:
+            with contextlib.suppress(BotError):
+                accepted = await accepting
+                if not accepted.repeated:
+                    await self._generations.not_acknowledged(accepted.request_id)
+
+        voiding = asyncio.ensure_future(void())
+        self._voiding.add(voiding)
+        voiding.add_done_callback(self._voiding.discard)
+        await asyncio.shield(voiding)
 
     async def _acknowledge(self, interaction: Interaction, *, private: bool) -> int | None:
         response = await interaction.response.defer(ephemeral=private, thinking=True)

@@ -42,6 +42,8 @@ async def main(folder: Path, part: str) -> None:
                 for name, width in WIDTHS.items():
                     pages[name] = await browser.new_page(viewport={"width": width, "height": 1100})
                     await pages[name].goto(preview.url)
+                    # The page reports its size to the server; while it does, nothing else may happen there.
+                    await pages[name].get_by_text("Viewport updated").wait_for()
                 for name, sample in samples().items():
                     if part not in name:
                         continue

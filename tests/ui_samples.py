@@ -53,6 +53,8 @@ def picture(position: int = 1, state: PictureState = PictureState.FETCHED, **val
         }  # fmt: skip
     if state not in {PictureState.HELD, PictureState.CANCELLED}:
         made["submitted_at_ms"] = NOW_MS - 12_000
+    if state in {PictureState.UNKNOWN, PictureState.OVERDUE}:
+        made["hold_ends_at_ms"] = NOW_MS + 86_000_000
     return PictureView(id=f"p{position}", position=position, state=state, price_credits=8, **(made | values))
 
 

@@ -8,9 +8,6 @@ from bot.generations.states import PictureState
 from bot.generations.values import PictureView, RequestView
 from bot.ui.words import NOTHING_CHARGED, failure_words, in_credits, listed, relative
 
-HOLD_UNKNOWN_MS = 24 * 60 * 60 * 1000
-"""How long the credits of a picture of unknown effect stay on hold (the engine's rule of durability 5)."""
-
 ABSENT = frozenset(
     {PictureState.FAILED, PictureState.CANCELLED, PictureState.LOST, PictureState.UNKNOWN, PictureState.OVERDUE}
 )
@@ -82,28 +79,29 @@ def of_credits(view: RequestView, group: list[PictureView]) -> str:
     if not held:
         return NOTHING_CHARGED
     amount = in_credits(held)
-    one = held == 1
+    stays, comes, are = ("stays", "comes", "is") if held == 1 else ("stay", "come", "are")
     match group[0].state:
         case PictureState.UNKNOWN:
-            since_ms = max((picture.submitted_at_ms or view.created_at_ms) for picture in group)
-            until_ms = since_ms + HOLD_UNKNOWN_MS
-            when = relative(until_ms) if until_ms > view.now_ms else "soon"
-            return f"The {amount} {'stays' if one else 'stay'} on hold and {'comes' if one else 'come'} back {when}."
+            return f"The {amount} {stays} on hold and {comes} back {_end(group)}."
+        case PictureState.OVERDUE if all(picture.charged_credits == 0 for picture in group):
+            return f"{amount} {are} back; if it still comes, it is free."
         case PictureState.OVERDUE:
-            return (
-                f"The {amount} {'stays' if one else 'stay'} on hold, "
-                f"and {'comes' if one else 'come'} back if nothing has come within a day."
-            )
+            return f"The {amount} {stays} on hold, and {comes} back {_end(group)} if nothing has come by then."
         case PictureState.LOST:
-            return f"You pay nothing; {amount} {'is' if one else 'are'} back."
+            return f"You pay nothing; {amount} {are} back."
         case _:
-            return f"{amount} {'is' if one else 'are'} back."
+            return f"{amount} {are} back."
 
 
 def credits_back(pictures: Iterable[PictureView]) -> int:
     """Sum the holds that were given back."""
     given_back = {PictureState.FAILED, PictureState.CANCELLED, PictureState.LOST}
     return sum(picture.price_credits for picture in pictures if picture.state in given_back)
+
+
+def _end(group: list[PictureView]) -> str:
+    ends_ms = [picture.hold_ends_at_ms for picture in group if picture.hold_ends_at_ms is not None]
+    return relative(max(ends_ms)) if ends_ms else "within a day"
 
 
 def _numbered(group: list[PictureView]) -> str:

@@ -242,7 +242,7 @@ def test_a_mixed_result_tells_what_became_of_each_picture_and_its_credits() -> N
     said = texts(cards.result_card(view, files(view)))
     assert "1 of 4 pictures came." in said
     assert "**Picture 2** · The image service turned the prompt down. 8 credits are back." in said
-    back = (NOW_MS - 12_000) // 1000 + 86_400
+    back = (NOW_MS + 86_000_000) // 1000
     assert "**Picture 3** · It is not known whether the picture was made. It is never sent twice. " in said
     assert f"The 8 credits stay on hold and come back <t:{back}:R>." in said
     assert "**Picture 4** · It takes much longer than usual; it will be posted here if still made." in said
@@ -302,7 +302,7 @@ def test_a_refused_reference_is_named_inertly() -> None:
 
 def test_the_unknown_is_told_honestly() -> None:
     said = texts(cards.failure_card(request(picture(1, S.UNKNOWN))))
-    back = (NOW_MS - 12_000) // 1000 + 86_400
+    back = (NOW_MS + 86_000_000) // 1000
     assert said.startswith("**I can't tell whether your picture was made.** It is never sent twice.\n")
     assert f"The 8 credits stay on hold and come back <t:{back}:R>." in said
     assert "Nothing was charged" not in said
@@ -312,6 +312,8 @@ def test_overdue_lost_and_cancelled() -> None:
     overdue = cards.failure_card(request(picture(1, S.OVERDUE)))
     assert "it will be posted here if still made" in texts(overdue)
     assert "stay on hold" in texts(overdue)
+    written_off = texts(cards.failure_card(request(picture(1, S.OVERDUE, charged_credits=0))))
+    assert "8 credits are back; if it still comes, it is free." in written_off
     assert overdue.to_components()[0]["accent_color"] == SLATE
     private = texts(cards.failure_card(request(picture(1, S.OVERDUE), private=True)))
     assert "by direct message or in /history" in private
