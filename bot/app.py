@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -27,8 +27,10 @@ from bot.generations.service import Generations, Limits
 from bot.generations.store import FileStore
 from bot.generations.upkeep import Upkeep
 from bot.generations.views import Views
-from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient
+from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient, Timeouts
 from bot.storage import Database
+
+MIN_CREATE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,12 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
+def timeouts_within(trust_s: float) -> Timeouts:
+    """Return time-outs under which a create call that is not answered can be repeated while its key is trusted."""
+    usual = Timeouts()
+    return replace(usual, create_s=min(usual.create_s, max(trust_s / 2, MIN_CREATE_S)))
+
+
 @asynccontextmanager
 async def open_core(
     settings: Settings,
@@ -59,6 +67,7 @@ async def open_core(
     clock: Clock,
     rng: Random,
     ids: Callable[[], str] = new_id,
+    timeouts: Timeouts | None = None,
 ) -> AsyncIterator[Core]:
     """Build the core, resume what was running, and stop it in order."""
     core = await build_core(
@@ -70,6 +79,7 @@ async def open_core(
         clock=clock,
         rng=rng,
         ids=ids,
+        timeouts=timeouts,
     )
     async with core.engine:
         yield core
@@ -85,6 +95,7 @@ async def build_core(
     clock: Clock,
     rng: Random,
     ids: Callable[[], str] = new_id,
+    timeouts: Timeouts | None = None,
 ) -> Core:
     """Put everything together over an open database and connection pool; nothing runs until the engine is entered."""
     catalogue, durations = Catalogue(), DurationBook()
@@ -93,7 +104,13 @@ async def build_core(
         catalogue.restore(await rows.learned_prices())
         for model, resolution, seconds in await rows.durations(limit=1000):
             durations.record(model, resolution, seconds)
-    client = RivyaClient(http, api_key=settings.rivya_api_key, clock=clock, rng=rng)
+    client = RivyaClient(
+        http,
+        api_key=settings.rivya_api_key,
+        clock=clock,
+        rng=rng,
+        timeouts=timeouts or timeouts_within(settings.idempotency_trust_s),
+    )
     spending = SpendingPolicy(
         settings.member_credits_per_month, settings.guild_credits_per_month, settings.account_credits_per_day
     )

@@ -10,6 +10,8 @@ import httpx
 from bot.generations.protocols import FetchError
 
 MAX_REDIRECTS = 3
+FETCH_TIMEOUT_S = 180.0
+"""For one whole file: 30 MB over a slow line."""
 _PIECE_BYTES = 256 * 1024
 _DISCORD = "cdn.discordapp.com"
 
@@ -29,6 +31,13 @@ class CdnFetcher:
 
         Stops after ``max_bytes`` + 1. Raises FetchError.
         """
+        try:
+            async with asyncio.timeout(FETCH_TIMEOUT_S):
+                return await self._follow(url, destination, max_bytes)
+        except TimeoutError as error:
+            raise FetchError("too slow", retryable_now=True) from error
+
+    async def _follow(self, url: str, destination: Path, max_bytes: int) -> int:
         for _ in range(MAX_REDIRECTS + 1):
             self._check(url)
             try:

@@ -10,17 +10,21 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import discord
 import structlog
 from discord import app_commands
 from discord.ext import commands
 
 from bot.config import Settings
-from bot.errors import BotError
+from bot.credits.quotas import QuotaExceeded
+from bot.errors import BotError, ReferenceRefused
 from bot.generations.protocols import Fetcher
+from bot.generations.refusals import Refused
 from bot.generations.service import Generations
 from bot.generations.store import FileStore
-from bot.rivya import Catalogue
+from bot.rivya import BadOption, Catalogue
+from bot.ui.card import SLATE, Card
 from bot.ui.failure import error_card
 from bot.ui.refusal import refusal_card
 
@@ -32,6 +36,12 @@ else:
 log = structlog.get_logger(__name__)
 
 EXTENSIONS = ("cogs.imagine", "cogs.requests", "cogs.history", "cogs.credits", "cogs.about")
+
+
+class CannotDo(BotError):
+    """A command or button can't do what was asked of it; nothing is wrong, and ``user_message`` says why not."""
+
+    code = "cannot_do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +77,13 @@ class BotClient(commands.Bot):
     async def setup_hook(self) -> None:
         """Load the cogs and register the commands if they changed."""
         for extension in EXTENSIONS:
-            await self.load_extension(extension)
-        await self.sync_if_changed()
+            if extension not in self.extensions:  # a login that failed half-way is tried again
+                await self.load_extension(extension)
+        try:
+            await self.sync_if_changed()
+        except discord.HTTPException:
+            # The commands that Discord knows go on working, and so does what is in work; the next start tries again.
+            log.exception("commands.not_synced")
 
     async def sync_if_changed(self, *, force: bool = False) -> bool:
         """Register the commands unless Discord has just these; tells whether it did."""
@@ -101,7 +116,10 @@ class _Tree(app_commands.CommandTree[BotClient]):
 
 async def reply_to_error(interaction: Interaction, error: BaseException) -> None:
     """Tell the person what went wrong, ephemerally where that is still possible; the one place that does."""
-    if isinstance(error, BotError) and error.code != "internal":
+    if isinstance(error, CannotDo):
+        await say(interaction, view=Card(SLATE, f"**{error.user_message}**"))
+        return
+    if isinstance(error, (Refused, QuotaExceeded, BadOption, ReferenceRefused)):
         await say(interaction, view=refusal_card(error))
         return
     reference = secrets.token_hex(3)
@@ -129,6 +147,6 @@ async def say(
             )
         else:
             await interaction.followup.send(view=view, files=files or [], ephemeral=True, allowed_mentions=nobody)
-    except discord.HTTPException as error:
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         # The person can't be reached this way any more; whatever was decided stands in the rows.
-        log.warning("reply.not_sent", status=error.status, code=error.code)
+        log.warning("reply.not_sent", error=type(error).__name__, code=getattr(error, "code", None))

@@ -9,10 +9,11 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import aiohttp
 import discord
 import structlog
 
-from bot.client import BotClient, Interaction, reply_to_error, say
+from bot.client import BotClient, CannotDo, Interaction, say
 from bot.credits.quotas import LimitScope, QuotaExceeded
 from bot.errors import BotError
 from bot.generations.refusals import TooManyAtOnce
@@ -21,6 +22,7 @@ from bot.rivya import BadOption
 from bot.ui import ids
 from bot.ui.failure import notice_card, void_card
 from bot.ui.offers import mend_words
+from bot.ui.progress import progress_card
 from bot.ui.refusal import Mend, refusal_card
 
 log = structlog.get_logger(__name__)
@@ -29,14 +31,19 @@ ACKNOWLEDGE_FIRST_S = 1.5
 """Discord waits 3 s for an acknowledgement. Accepting takes milliseconds; if it does not, acknowledge first."""
 TOKEN_LIFE_MS = 15 * 60 * 1000
 KEPT_MENDS = 500
+_ALREADY_ACKNOWLEDGED = 40060
 
 PrepareRequest = Callable[[], Awaitable[GenerationRequest]]
+_UNHEARD = (discord.HTTPException, aiohttp.ClientError, OSError)
+"""A call of Discord's that failed, or whose answer was lost."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Mended:
     user_id: int
     request: GenerationRequest
+    taken: bool = False
+    """Its button was pressed, and nothing has turned that request down."""
 
 
 class Intake:
@@ -48,11 +55,11 @@ class Intake:
         self._mends: OrderedDict[str, _Mended] = OrderedDict()
         self._voiding: set[asyncio.Future[None]] = set()
 
-    async def take(self, interaction: Interaction, prepare: PrepareRequest, *, private: bool) -> None:
+    async def take(self, interaction: Interaction, prepare: PrepareRequest, *, private: bool) -> bool:
         """Accept what ``prepare`` returns, acknowledge, and let it run; a refusal is told privately.
 
-        Nothing runs before Discord has acknowledged. When that fails the request is voided: the person sees a failure,
-        would ask again, and would pay twice.
+        Returns whether it runs. Nothing runs before Discord has acknowledged. When that fails the request is voided:
+        the person sees a failure, would ask again, and would pay twice.
         """
         origin = origin_of(interaction)
         asked: list[GenerationRequest] = []
@@ -70,27 +77,29 @@ class Intake:
                 message_id = await self._acknowledge(interaction, private=private)
             accepted = await asyncio.shield(accepting)
             if accepted.repeated:
-                return
+                return True
             if not interaction.response.is_done():
                 message_id = await self._acknowledge(interaction, private=private)
+            waiting = await self._generations.notices(interaction.user.id)
+            if waiting:
+                await self._show_progress(interaction, accepted.request_id)
             running = await self._generations.acknowledged(accepted.request_id, message_id=message_id)
         except BotError as error:
             await self._refuse(interaction, error, asked[0] if asked else None)
-            return
+            return False
         except BaseException as error:
             # Also when we are cancelled: whether the person has seen an acknowledgement is unknown.
             await self._void(accepting)
-            if not isinstance(error, discord.HTTPException):
+            if not isinstance(error, _UNHEARD):
                 raise
-            log.warning("acknowledgement.failed", status=error.status, code=error.code)
-            running = False
+            log.warning("acknowledgement.failed", error=str(error)[:200])
+            running, waiting = False, 0
         if not running:
-            with contextlib.suppress(
-                discord.HTTPException
-            ):  # if it was acknowledged after all, it says what came of it
+            with contextlib.suppress(*_UNHEARD):  # if it was acknowledged after all, it says what came of it
                 await interaction.edit_original_response(view=void_card())
-            return
-        await self.tell_waiting(interaction)
+        if waiting:
+            await say(interaction, view=notice_card(waiting))
+        return running
 
     async def _void(self, accepting: asyncio.Future[Accepted]) -> None:
         """Give back whatever comes of ``accepting``, also when we are cancelled meanwhile."""
@@ -107,8 +116,23 @@ class Intake:
         await asyncio.shield(voiding)
 
     async def _acknowledge(self, interaction: Interaction, *, private: bool) -> int | None:
-        response = await interaction.response.defer(ephemeral=private, thinking=True)
+        try:
+            response = await interaction.response.defer(ephemeral=private, thinking=True)
+        except discord.HTTPException as error:
+            if error.code != _ALREADY_ACKNOWLEDGED:
+                raise
+            # discord.py repeats a call whose answer was an error; the first one had arrived.
+            return (await interaction.original_response()).id
         return response.message_id if response is not None else None
+
+    async def _show_progress(self, interaction: Interaction, request_id: str) -> None:
+        """Put the card where "thinking" stands, before the request runs.
+
+        Discord takes the first message after a deferral for the deferred one itself: a private notice would be public.
+        """
+        view = await self._generations.view(request_id)
+        if view is not None:
+            await interaction.edit_original_response(view=progress_card(view))
 
     async def _refuse(self, interaction: Interaction, error: BotError, request: GenerationRequest | None) -> None:
         balance = await self._generations.balance(user_id=interaction.user.id, guild_id=interaction.guild_id)
@@ -147,19 +171,23 @@ class Intake:
     async def take_mended(self, interaction: Interaction, key: str) -> None:
         """Take the mended request behind a refusal's button."""
         mended = self._mends.get(key)
-        if mended is None or mended.user_id != interaction.user.id:
-            await reply_to_error(interaction, BotError(user_message="This button is too old. Use the command again."))
+        if mended is None:
+            raise CannotDo(user_message="This button is too old. Use the command again.")
+        if mended.user_id != interaction.user.id:
+            raise CannotDo(user_message="Only whoever asked for this can use the button.")
+        if mended.taken:  # a double click is one request
+            await interaction.response.defer()
             return
 
         async def prepare() -> GenerationRequest:
             return mended.request
 
-        await self.take(interaction, prepare, private=mended.request.private)
-
-    async def tell_waiting(self, interaction: Interaction) -> None:
-        """Tell the person, once, that pictures wait in their history."""
-        if waiting := await self._generations.notices(interaction.user.id):
-            await say(interaction, view=notice_card(waiting))
+        mended.taken = True
+        try:
+            mended.taken = await self.take(interaction, prepare, private=mended.request.private)
+        except BaseException:
+            mended.taken = False
+            raise
 
 
 def origin_of(interaction: Interaction) -> Origin:

@@ -11,7 +11,7 @@ import aiohttp
 import discord
 
 from bot.generations.protocols import DeliveryError, DeliveryFault, Posted, PostFile, Target
-from bot.generations.states import Rung
+from bot.generations.states import PictureState, Rung
 from bot.generations.values import RequestView
 from bot.ui.card import Card, fine
 from bot.ui.failure import failure_card, void_card
@@ -49,14 +49,16 @@ class DiscordDelivery:
 
     async def post(self, rung: Rung, view: RequestView, target: Target, files: Sequence[PostFile]) -> Posted:
         """Show the result or the failure."""
-        card = result_card(view, files) if files else failure_card(view)
+        # Also when the bytes of pictures that came are gone: they were paid for, and the card says so.
+        came = any(picture.state is PictureState.FETCHED for picture in view.pictures)
+        card = result_card(view, files) if came else failure_card(view)
         if rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}:
             return await self._edit(rung, view, target, card, files)
         return await self._send(rung, view, target, card, files)
 
     async def say_void(self, application_id: int, interaction_token: str) -> None:
         """Edit the original response of a request that was not taken."""
-        async with self._faults() as client:
+        async with self._faults(by_token=True) as client:
             await self._webhook(client, application_id, interaction_token).edit_message(
                 _ORIGINAL, view=void_card(), allowed_mentions=discord.AllowedMentions.none()
             )
@@ -82,7 +84,7 @@ class DiscordDelivery:
     async def _edit(
         self, rung: Rung, view: RequestView, target: Target, card: Card, files: Sequence[PostFile]
     ) -> Posted:
-        async with self._faults() as client:
+        async with self._faults(by_token=rung is Rung.EDIT_ORIGINAL) as client:
             attachments = [_file(view, file) for file in files]
             channel_id = view.delivered_channel_id or view.channel_id
             if rung is Rung.EDIT_ORIGINAL:
@@ -107,7 +109,7 @@ class DiscordDelivery:
             else:
                 channel = client.get_partial_messageable(view.channel_id, guild_id=view.guild_id)
                 card.add_item(discord.ui.TextDisplay(fine(f"for <@{view.user_id}>")))
-            if target.search_history and (found := await self._find(client, channel, view)):
+            if target.search_history and (found := await self._find(client, channel, view, target)):
                 return found
             message = await channel.send(
                 view=card,
@@ -117,10 +119,15 @@ class DiscordDelivery:
             )
             return Posted(message.channel.id, message.id)
 
-    async def _find(self, client: discord.Client, channel: discord.abc.Messageable, view: RequestView) -> Posted | None:
+    async def _find(
+        self, client: discord.Client, channel: discord.abc.Messageable, view: RequestView, target: Target
+    ) -> Posted | None:
         """Look for our own message of an earlier try whose answer was lost."""
+        # The cards that could not be edited also speak of the request, but don't show the result.
+        stale = {view.message_id, view.delivered_message_id, target.message_id}
         async for message in channel.history(limit=SEARCHED_MESSAGES):
-            if client.user is not None and message.author.id == client.user.id and _speaks_of(message, view):
+            ours = client.user is not None and message.author.id == client.user.id
+            if ours and message.id not in stale and _speaks_of(message, view):
                 return Posted(message.channel.id, message.id)
         return None
 
@@ -128,23 +135,31 @@ class DiscordDelivery:
         return discord.Webhook.partial(application_id, token, client=client)
 
     @asynccontextmanager
-    async def _faults(self) -> AsyncIterator[discord.Client]:
-        """Turn everything that a call may raise into a DeliveryError."""
-        if self.client is None or self.client.is_closed():
+    async def _faults(self, *, by_token: bool = False) -> AsyncIterator[discord.Client]:
+        """Turn everything that a call may raise into a DeliveryError; ``by_token``: by an interaction's token."""
+        if self.client is None or self.client.user is None or self.client.is_closed():
             raise DeliveryError(DeliveryFault.TRANSIENT, "not connected")
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 yield self.client
         except discord.HTTPException as error:
-            raise DeliveryError(_fault_of(error), f"{error.status}/{error.code}") from error
-        except (discord.RateLimited, aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise DeliveryError(_fault_of(error, by_token=by_token), f"{error.status}/{error.code}") from error
+        except (discord.DiscordException, aiohttp.ClientError, OSError, RuntimeError) as error:
+            # A RuntimeError is aiohttp's word for a session that was closed meanwhile.
             raise DeliveryError(DeliveryFault.TRANSIENT, type(error).__name__) from error
 
 
-_ORIGINAL: Any = "@original"
+class _Original(int):
+    """Names an interaction's original response where a message's id is asked for."""
+
+    def __str__(self) -> str:
+        return "@original"
 
 
-def _fault_of(error: discord.HTTPException) -> DeliveryFault:
+_ORIGINAL = _Original()
+
+
+def _fault_of(error: discord.HTTPException, *, by_token: bool) -> DeliveryFault:
     if error.code in _GONE:
         return DeliveryFault.GONE
     if error.code in _TOKEN_DEAD:
@@ -156,7 +171,8 @@ def _fault_of(error: discord.HTTPException) -> DeliveryFault:
     if error.status >= 500 or error.status in {408, 429}:
         return DeliveryFault.TRANSIENT
     if error.status == 401:
-        return DeliveryFault.TOKEN_DEAD
+        # The bot's own token is the operator's to mend: the results wait for it.
+        return DeliveryFault.TOKEN_DEAD if by_token else DeliveryFault.TRANSIENT
     if error.status in {403, 404}:
         return DeliveryFault.NO_ACCESS
     return DeliveryFault.REJECTED

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
 from random import SystemRandom
 
 import aiohttp
@@ -26,6 +27,10 @@ from bot.storage import Database, open_database
 
 log = structlog.get_logger(__name__)
 
+_WRONG_TOKEN = "DISCORD_TOKEN is not accepted by Discord. Copy it again from the portal."  # noqa: S105 - a sentence
+_TOKEN_REFUSED = 4004
+"""The gateway's close code."""
+
 
 def point_at(settings: Settings) -> None:
     """Point discord.py at the configured API, gateway and CDN; before a client logs in."""
@@ -40,6 +45,7 @@ async def run(settings: Settings) -> None:
     Raises ConfigError when Discord does not take the token, StorageError when the database can't be used.
     """
     point_at(settings)
+    await asyncio.to_thread(_check_folder, settings.data_dir)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.database_url))
         rivya_http = await stack.enter_async_context(open_http(settings.rivya_base_url))
@@ -69,11 +75,12 @@ async def run(settings: Settings) -> None:
 async def sync(settings: Settings) -> int:
     """Register the commands with Discord and return how many there are; works beside a running bot.
 
-    Raises ConfigError when Discord does not take the token.
+    Raises ConfigError when Discord does not take the token or the commands, or can't be reached.
     """
     point_at(settings)
+    await asyncio.to_thread(_check_folder, settings.data_dir)
     async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(_beside(settings))
+        database = await _open_beside(stack, settings)
         http = await stack.enter_async_context(open_http(settings.rivya_base_url))
         fetcher = CdnFetcher(http, settings.discord_cdn_url)
         core = await build_core(
@@ -90,19 +97,30 @@ async def sync(settings: Settings) -> int:
             await _login(client, settings)
             await client.sync_if_changed(force=True)
             return len(client.tree.get_commands())
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            reason = (
+                f"it answered {error.status}" if isinstance(error, discord.HTTPException) else "it can't be reached"
+            )
+            raise ConfigError([f"The commands are not registered with Discord: {reason}. Try again later."]) from error
         finally:
             await client.close()
 
 
-@asynccontextmanager
-async def _beside(settings: Settings) -> AsyncIterator[Database]:
+async def _open_beside(stack: AsyncExitStack, settings: Settings) -> Database:
     """Open the database, with the lock if it is free: a new one has to be made first."""
     try:
-        async with open_database(settings.database_url) as database:
-            yield database
+        return await stack.enter_async_context(open_database(settings.database_url))
     except StorageError:
-        async with open_database(settings.database_url, exclusive=False) as database:
-            yield database
+        return await stack.enter_async_context(open_database(settings.database_url, exclusive=False))
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError([f"DATA_DIR ({folder}) can't be written to: {error.strerror}."]) from error
 
 
 def client_over(core: Core, settings: Settings, fetcher: CdnFetcher) -> BotClient:
@@ -133,16 +151,24 @@ async def _connect(client: BotClient, settings: Settings) -> None:
         try:
             await _login(client, settings)
             break
-        except (aiohttp.ClientError, OSError, discord.DiscordServerError) as error:
+        except (aiohttp.ClientError, OSError, discord.HTTPException) as error:
             # What is in work goes on meanwhile; its messages follow.
             log.warning("discord.unreachable", error=type(error).__name__, next_try_s=wait_s)
+            await client.http.close()  # each login opens a session of its own, over this connector
+            client.http.connector = discord.utils.MISSING
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, 60.0)
-    await client.connect(reconnect=True)
+    try:
+        await client.connect(reconnect=True)
+    except discord.ConnectionClosed as error:
+        # discord.py comes back from all others by itself.
+        if error.code == _TOKEN_REFUSED:
+            raise ConfigError([_WRONG_TOKEN]) from error
+        raise ConfigError([f"Discord has ended the connection for good (code {error.code})."]) from error
 
 
 async def _login(client: BotClient, settings: Settings) -> None:
     try:
         await client.login(settings.discord_token.get_secret_value())
     except discord.LoginFailure as error:
-        raise ConfigError(["DISCORD_TOKEN is not accepted by Discord. Copy it again from the portal."]) from error
+        raise ConfigError([_WRONG_TOKEN]) from error

@@ -15,19 +15,22 @@ from bot.media import fit_message
 from bot.ui.result import description
 
 
-def kept(view: RequestView) -> list[PictureView]:
+def kept(store: FileStore, view: RequestView) -> list[PictureView]:
     """Return the pictures of a request whose bytes are here."""
-    return [picture for picture in view.pictures if picture.state is PictureState.FETCHED and picture.path]
+    return [
+        picture
+        for picture in view.pictures
+        if picture.state is PictureState.FETCHED and picture.path and store.absolute(picture.path).exists()
+    ]
 
 
 async def files_of(
     store: FileStore, view: RequestView, pictures: Sequence[PictureView], *, limit_bytes: int
 ) -> list[PostFile]:
-    """Return files of at most ``limit_bytes`` each; the originals where they fit. Missing bytes are left out."""
-    present = [(picture, store.absolute(picture.path)) for picture in pictures if picture.path]
-    present = [(picture, path) for picture, path in present if path.exists()]
-    if not present:
+    """Return files of at most ``limit_bytes`` each of pictures that are ``kept``; the originals where they fit."""
+    if not pictures:
         return []
+    present = [(picture, store.absolute(picture.path or "")) for picture in pictures]
     fitted = await asyncio.to_thread(
         fit_message,
         [path for _, path in present],

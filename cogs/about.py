@@ -29,11 +29,10 @@ class About(commands.Cog):
     @app_commands.command(name="help", description="How to make pictures with this bot.")
     async def help(self, interaction: Interaction) -> None:
         """Show how it is used."""
-        listed = sorted(
-            (f"/{command.name}", command.description)
-            for command in self._client.tree.get_commands()
-            if isinstance(command, app_commands.Command)
-        )
+        found = [command for command in self._client.tree.get_commands() if isinstance(command, app_commands.Command)]
+        # What one came for stands first.
+        found.sort(key=lambda command: (command.name != "imagine", command.name))
+        listed = [(f"/{command.name}", command.description) for command in found]
         contact = self._services.settings.operator_contact or None
         await say(interaction, view=help_card(commands=listed, models=self._prices(), operator=contact))
 

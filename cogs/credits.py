@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from discord import app_commands
 from discord.ext import commands
-from discord.utils import utcnow
 
 from bot.client import BotClient, Interaction, say
 from bot.ui.account import credits_card
@@ -24,7 +23,7 @@ class Credits(commands.Cog):
         balance = await self._generations.balance(user_id=user_id, guild_id=guild_id)
         entries = await self._generations.statement(user_id=user_id, guild_id=guild_id)
         guild_name = interaction.guild.name if interaction.guild else None
-        now_ms = int(utcnow().timestamp() * 1000)
+        now_ms = int(interaction.created_at.timestamp() * 1000)
         await say(interaction, view=credits_card(balance, entries, now_ms, guild_name))
 
 

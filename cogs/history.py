@@ -8,8 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import BotClient, Interaction, say
-from bot.errors import BotError
+from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.refusals import MissingPermissions
 from bot.generations.values import RequestView
 from bot.intake import origin_of
@@ -46,7 +45,8 @@ class History(commands.Cog):
         """Show one request with its pictures, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         view = await self._mine(interaction, values[0])
-        files = await files_of(self._store, view, kept(view), limit_bytes=interaction.filesize_limit)
+        pictures = kept(self._store, view)
+        files = await files_of(self._store, view, pictures, limit_bytes=interaction.filesize_limit)
         await interaction.edit_original_response(
             view=picture_card(view, files),
             attachments=attach(view, files),
@@ -59,10 +59,11 @@ class History(commands.Cog):
         if missing:
             raise MissingPermissions(missing)
         view = await self._mine(interaction, match["request_id"])
-        if not kept(view):
-            raise BotError("no bytes", user_message="These pictures are no longer kept.")
+        pictures = kept(self._store, view)
+        if not pictures:
+            raise CannotDo(user_message="These pictures are no longer kept.")
         await interaction.response.defer(thinking=True)
-        files = await files_of(self._store, view, kept(view), limit_bytes=interaction.filesize_limit)
+        files = await files_of(self._store, view, pictures, limit_bytes=interaction.filesize_limit)
         message = await interaction.edit_original_response(
             view=result_card(view, files),
             attachments=attach(view, files),
@@ -73,7 +74,7 @@ class History(commands.Cog):
     async def _mine(self, interaction: Interaction, request_id: str) -> RequestView:
         view = await self._generations.view(request_id)
         if view is None or view.user_id != interaction.user.id:
-            raise BotError("not theirs", user_message="This is not one of your pictures.")
+            raise CannotDo(user_message="This is not one of your pictures.")
         return view
 
 

@@ -8,8 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import BotClient, Interaction, say
-from bot.errors import BotError
+from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.values import RequestView
 from bot.presses import on_choice, on_press
 from bot.showing import attach, files_of, kept
@@ -34,7 +33,7 @@ class Requests(commands.Cog):
         mine = await self._generations.open_requests(interaction.user.id)
         chosen = request or (mine[0].id if mine else None)
         if chosen is None or chosen not in {row.id for row in mine}:
-            raise BotError("nothing to cancel", user_message="None of your pictures is in work right now.")
+            raise CannotDo(user_message="None of your pictures is in work right now.")
         await self._cancel(interaction, chosen)
 
     @cancel.autocomplete("request")
@@ -51,7 +50,7 @@ class Requests(commands.Cog):
         moderator = interaction.permissions.manage_messages
         done = await self._generations.cancel(request_id, user_id=interaction.user.id, moderator=moderator)
         if done is None:
-            raise BotError("not theirs", user_message="Only whoever asked for this, or a moderator, can cancel it.")
+            raise CannotDo(user_message="Only whoever asked for this, or a moderator, can cancel it.")
         await say(interaction, view=cancelled_card(done))
 
     async def full_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
@@ -67,11 +66,11 @@ class Requests(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         view = await self._generations.view(request_id)
         if view is None or not _may_see(view, interaction):
-            raise BotError("not theirs", user_message="This picture is not here for you.")
-        chosen = [picture for picture in kept(view) if picture.position == position]
+            raise CannotDo(user_message="This picture is not here for you.")
+        chosen = [picture for picture in kept(self._store, view) if picture.position == position]
         files = await files_of(self._store, view, chosen, limit_bytes=interaction.filesize_limit)
         if not files:
-            raise BotError("no bytes", user_message="This picture is no longer kept in full size.")
+            raise CannotDo(user_message="This picture is no longer kept in full size.")
         await interaction.edit_original_response(
             view=picture_card(view, files),
             attachments=attach(view, files),

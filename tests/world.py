@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,63 +12,103 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from discord import ui
 from PIL import Image
+from sqlalchemy import text
 
 from bot.app import Core, open_core
 from bot.config import Settings, load_settings
 from bot.credits.audit import AuditReport, audit
 from bot.generations.protocols import DeliveryError, DeliveryFault, FetchError, Posted, PostFile, Target
-from bot.generations.states import Rung
+from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
 from bot.generations.values import Accepted, Attachment, GenerationRequest, Origin, RequestView
-from bot.rivya import open_http
+from bot.rivya import Timeouts, open_http
 from bot.sandbox.rivya import RivyaSandbox
 from bot.sandbox.rivya_variants import Variants
 from bot.storage import Database, open_database
+from bot.ui.failure import failure_card
+from bot.ui.progress import progress_card
+from bot.ui.result import result_card
 from tests.clocks import TestClock
 
 GUILD, CHANNEL, APPLICATION = 1001, 2001, 3001
 ALICE, BOB = 4001, 4002
 MIB = 1024 * 1024
+PATIENCE_S = 30.0
+"""Real seconds after which a test that waits has failed."""
 
 
 @dataclass
 class Post:
-    """One thing that was shown."""
+    """One thing that was shown; ``at_ms`` of the test's clock, ``sizes`` of the files at that time."""
 
     rung: Rung
     view: RequestView
     target: Target
     files: list[PostFile]
+    at_ms: int = 0
+    sizes: tuple[int, ...] = ()
+    message_id: int | None = None
+
+    @property
+    def words(self) -> str:
+        """What the person reads: chosen as ``bot.posting`` does."""
+        return words_of(result_card(self.view, self.files) if self.files else failure_card(self.view))
+
+    @property
+    def progress_words(self) -> str:
+        return words_of(progress_card(self.view))
+
+
+def words_of(card: ui.LayoutView) -> str:
+    return "\n".join(item.content for item in card.walk_children() if isinstance(item, ui.TextDisplay))
 
 
 @dataclass
 class Recorder:
     """Plays Discord: records what is shown, and refuses what a test tells it to."""
 
+    clock: TestClock
     posts: list[Post] = field(default_factory=list)
+    attempts: list[Post] = field(default_factory=list)
     progress: list[Post] = field(default_factory=list)
     voids: list[str] = field(default_factory=list)
     pings: list[RequestView] = field(default_factory=list)
     tries: list[Rung] = field(default_factory=list)
     refuse: Callable[[Rung, int], DeliveryFault | None] = lambda _rung, _try: None
+    refuse_progress: Callable[[Rung], DeliveryFault | None] = lambda _rung: None
+    most_bytes: int | None = None
     limit_bytes: int = 10 * MIB
+    doors: asyncio.Event = field(default_factory=asyncio.Event)
+    """While cleared, a post is taken but not answered."""
+
+    def __post_init__(self) -> None:
+        self.doors.set()
 
     def upload_limit_bytes(self, rung: Rung, view: RequestView, stored_limit_bytes: int) -> int:
         return stored_limit_bytes if rung is Rung.EDIT_ORIGINAL else self.limit_bytes
 
     async def show_progress(self, rung: Rung, view: RequestView, target: Target) -> None:
-        self.progress.append(Post(rung, view, target, []))
+        fault = self.refuse_progress(rung)
+        if fault is not None:
+            raise DeliveryError(fault, "as the test wants it")
+        self.progress.append(Post(rung, view, target, [], self.clock.now_ms()))
 
     async def post(self, rung: Rung, view: RequestView, target: Target, files: Sequence[PostFile]) -> Posted:
         self.tries.append(rung)
+        sizes = tuple(file.path.stat().st_size for file in files)
+        post = Post(rung, view, target, list(files), self.clock.now_ms(), sizes)
+        self.attempts.append(post)
         fault = self.refuse(rung, len(self.tries))
         if fault is not None:
             raise DeliveryError(fault, "as the test wants it")
-        for file in files:
-            assert file.path.exists()
-        self.posts.append(Post(rung, view, target, list(files)))
+        if self.most_bytes is not None and sum(sizes) > self.most_bytes:
+            raise DeliveryError(DeliveryFault.TOO_LARGE, "as the test wants it")
         own = rung in {Rung.CHANNEL, Rung.DIRECT}
-        return Posted(view.channel_id, 9000 + len(self.posts) if own else target.message_id or 1)
+        post.message_id = 9000 + len(self.posts) if own else target.message_id or 1
+        self.posts.append(post)
+        await self.doors.wait()
+        return Posted(7001 if rung is Rung.DIRECT else view.channel_id, post.message_id)
 
     async def say_void(self, application_id: int, interaction_token: str) -> None:
         self.voids.append(interaction_token)
@@ -83,6 +124,11 @@ class Attachments:
     files: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, list[FetchError]] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
+    doors: asyncio.Event = field(default_factory=asyncio.Event)
+    """While cleared, nothing arrives."""
+
+    def __post_init__(self) -> None:
+        self.doors.set()
 
     def add(self, filename: str, content: bytes | None = None, *, declared_bytes: int | None = None) -> Attachment:
         url = f"https://cdn.discordapp.com/attachments/{len(self.files)}/{filename}"
@@ -93,10 +139,11 @@ class Attachments:
 
     async def fetch(self, url: str, destination: Path, *, max_bytes: int) -> int:
         self.fetched.append(url)
+        await self.doors.wait()
         if self.faults.get(url):
             raise self.faults[url].pop(0)
         content = self.files[url][: max_bytes + 1]
-        destination.write_bytes(content)
+        destination.write_bytes(content)  # noqa: ASYNC240 - a test's few bytes
         return len(content)
 
 
@@ -151,7 +198,73 @@ class World:
         return view
 
     async def until_idle(self) -> None:
-        await self.core.engine.until_idle()
+        async with asyncio.timeout(PATIENCE_S):
+            await self.core.engine.until_idle()
+
+    async def until(self, found: Callable[[], Any]) -> None:
+        """Wait until ``found`` (plain or a coroutine function) returns something true."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                result = found()
+                if result if not asyncio.iscoroutine(result) else await result:
+                    return
+                await asyncio.sleep(0.005)
+
+    async def until_state(self, request_id: str, *states: PictureState) -> RequestView:
+        """Wait until every picture of a request is in one of ``states``."""
+
+        async def there() -> bool:
+            return {picture.state for picture in (await self.view(request_id)).pictures} <= set(states)
+
+        await self.until(there)
+        return await self.view(request_id)
+
+    async def until_delivery(self, request_id: str, state: DeliveryState) -> None:
+        async def there() -> bool:
+            return (await self.view(request_id)).delivery is state
+
+        await self.until(there)
+
+    async def pass_time(self, seconds: float, *, step_s: float = 60.0) -> None:
+        """Let time go by in steps, so that whoever sleeps wakes as often as he would have."""
+        end_ms = self.clock.now_ms() + seconds * 1000
+        while self.clock.now_ms() < end_ms:
+            self.clock.advance(step_s)
+            await asyncio.sleep(0.01)
+
+    async def crash(self) -> None:
+        """End everything without grace; the world must be left next."""
+        await self.core.engine.abandon()
+
+    async def operator(self, kind: str) -> int:
+        """What the operator bears: ``loss`` or ``variance`` credits."""
+        query = "SELECT coalesce(sum(e.amount_credits), 0) FROM entries e JOIN accounts a ON a.id = e.account_id"
+        async with self.database.read() as tx:
+            return int(await tx.scalar(text(f"{query} WHERE a.kind = :kind"), {"kind": kind}) or 0)
+
+    async def count(self, table: str) -> int:
+        async with self.database.read() as tx:
+            return int(await tx.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+
+    async def check_books(self, *, charged: int, held: int = 0, loss: int = 0, variance: int = 0) -> None:
+        """Assert that the books are clean, and what they say."""
+        report = await self.audit()
+        assert report.findings == ()
+        assert (report.captured_credits, report.on_hold_credits) == (charged, held)
+        assert (await self.operator("loss"), await self.operator("variance")) == (loss, variance)
+
+    async def check_one_picture(self, request_id: str) -> None:
+        """Assert that one picture was painted, paid for and shown, once."""
+        view = await self.view(request_id)
+        assert view.state is RequestState.SETTLED
+        assert [picture.state for picture in view.pictures] == [PictureState.FETCHED]
+        assert view.delivery is DeliveryState.SHOWN
+        assert len(self.rivya.books.tasks) == 1
+        assert self.rivya.books.total_charged == view.charged_credits == 8
+        await self.check_books(charged=8)
+        shown = [post for post in self.discord.posts if post.files]
+        assert len({post.message_id for post in shown}) == 1
+        assert "8 credits" in shown[-1].words
 
     async def audit(self) -> AuditReport:
         async with self.database.read() as tx:
@@ -170,12 +283,14 @@ class Worlds:
         self.rivya = RivyaSandbox(
             clock=clock, variants=Variants(**{"quick_pictures": True, "task_s": (6.0, 12.0), **variants}), seed=7
         )
-        self.discord = Recorder()
+        self.discord = Recorder(clock)
         self.cdn = Attachments()
         self._ids = count(1)
+        self._events = count(1)
 
     @asynccontextmanager
-    async def open(self, **settings: Any) -> AsyncIterator[World]:
+    async def open(self, *, timeouts: Timeouts | None = None, **settings: Any) -> AsyncIterator[World]:
+        """Open a world. Keys are trusted for long, since a test's clock runs fast and a loaded machine slowly."""
         values: dict[str, Any] = {
             "discord_token": "discord-token-of-a-test",
             "rivya_api_key": "rvya_sk_sandbox",
@@ -185,6 +300,7 @@ class Worlds:
             "disk_reserve_bytes": 0,
             "polls_per_minute": 100_000,
             "shutdown_grace_s": 5,
+            "idempotency_trust_s": 3600,
         }
         config = load_settings(None, **{**values, **settings})
         async with AsyncExitStack() as stack:
@@ -200,6 +316,7 @@ class Worlds:
                     clock=self.clock,
                     rng=Random(1),
                     ids=lambda: f"{next(self._ids):016x}",
+                    timeouts=timeouts or Timeouts(),
                 )
             )
-            yield World(core, database, self.rivya, self.discord, self.cdn, self.clock, config)
+            yield World(core, database, self.rivya, self.discord, self.cdn, self.clock, config, self._events)

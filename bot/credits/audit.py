@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.credits.audit_checks import RULES, Rule
 from bot.storage.guards import GUARDS
-from bot.storage.migrations import revisions
+from bot.storage.migrations import current_revision, revisions
 from bot.storage.tables import metadata
 
 MOST_FOR_A_RULE = 25
@@ -69,10 +69,22 @@ async def audit(connection: AsyncConnection, *, now_ms: int) -> AuditReport:
         return AuditReport((*findings, unread))
 
 
+def render(report: AuditReport) -> str:
+    """Return what was looked at, and a line for each finding."""
+    looked_at = (
+        f"{report.entries} entries of {report.accounts} accounts, {report.requests} requests. "
+        f"Credits: {report.granted_credits} granted, {report.captured_credits} captured, "
+        f"{report.refunded_credits} refunded, {report.on_hold_credits} on {report.open_holds} open holds."
+    )
+    if report.clean:
+        return f"{looked_at}\nThe books add up."
+    return "\n".join([looked_at, *(f"{finding.code:<22} {finding.sentence}" for finding in report.findings)])
+
+
 async def _schema(connection: AsyncConnection) -> list[Finding]:
     here = await _names(connection, "table")
     if "alembic_version" in here:
-        revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+        revision = await connection.run_sync(current_revision)
         newest = revisions()[-1]
         if revision != newest:
             return [

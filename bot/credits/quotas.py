@@ -33,7 +33,7 @@ class SpendingPolicy:
     account_credits_per_day: int | None
 
 
-class QuotaExceeded(BotError):  # noqa: N818 - the name says what happened
+class QuotaExceeded(BotError):
     """A request costs more than a limit leaves. ``left_credits`` is what that limit still allows."""
 
     code = "quota_exceeded"

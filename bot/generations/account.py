@@ -41,13 +41,14 @@ class ProviderAccount:
 
     @property
     def retry_s(self) -> float:
-        """How long to wait before asking again: five minutes while open; a minute, doubling to half an hour, while not."""
+        """How long to wait before asking again: five minutes; while closed one, doubling to half an hour."""
         return self._retry_s if self.closed else OPEN_S
 
     async def until_closed(self) -> bool:
         """Return True as soon as the gate closes, or False after ``retry_s`` (also when it is closed already)."""
+        closed = await wait_for_event(self._clock, self._closing, self.retry_s)
         self._closing.clear()
-        return await wait_for_event(self._clock, self._closing, self.retry_s)
+        return closed
 
     def close(self, error: RivyaError, *, needed_credits: int = 0) -> bool:
         """Stop submission because of ``error``; tells whether it was open before.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
@@ -22,12 +22,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock, wait_for_event
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Posted, PostFile, Target
-from bot.generations.repository import DeliveryRow, GenerationsRepository, RequestRow
+from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.states import RESTING_STATES, DeliveryState, PictureState, RequestState, Rung
 from bot.generations.store import FileStore
 from bot.generations.values import PictureView, RequestView
 from bot.generations.views import Views
-from bot.media import fit_message
+from bot.media import MIN_LIMIT_BYTES, fit_message
 from bot.storage import Database
 
 log = structlog.get_logger(__name__)
@@ -67,6 +67,8 @@ class Courier:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._closing = False
+        self._first_digests: dict[str, str] = {}
+        """What the first try of the current way was to show; not known after a restart."""
 
     def changed(self, request_id: str) -> None:
         """Look at a request (again) soon."""
@@ -105,6 +107,7 @@ class Courier:
                 self.changed(request_id)
             else:
                 self._news.pop(request_id, None)
+                self._first_digests.pop(request_id, None)
 
     async def _look_after(self, request_id: str, news: asyncio.Event) -> None:
         gap_s = FIRST_PROGRESS_GAP_S
@@ -123,10 +126,11 @@ class Courier:
             wait_s = gap_s
             if self._is_due(view, row):
                 wait_s = await self._deliver(request, row, view)
-            elif row.state is DeliveryState.SHOWN:
+            elif row.state is not DeliveryState.WAITING:
                 if _is_over(view):
                     self._forget(request_id)
                     return
+                wait_s = LAST_PROGRESS_GAP_S
             elif request.state is RequestState.RUNNING and progress_works:
                 # However much news there is: Discord limits edits.
                 now_ms = self._clock.now_ms()
@@ -138,10 +142,8 @@ class Courier:
             await wait_for_event(self._clock, news, wait_s)
 
     def _is_due(self, view: RequestView, row: DeliveryRow) -> bool:
-        if row.state is DeliveryState.DUE or (row.state is DeliveryState.SHOWN and row.shown_digest != digest_of(view)):
-            return not _nothing_new(view, row)
         if row.state is not DeliveryState.WAITING:
-            return False
+            return row.state is DeliveryState.DUE
         if _is_over(view):
             return True
         first_ms = min(
@@ -184,7 +186,8 @@ class Courier:
             application_id=request.application_id,
             interaction_token=request.interaction_token,
             message_id=row.message_id or request.message_id,
-            nonce=f"{request.id}-{digest_of(view)[:8]}",
+            # The same for every try of one message, whatever became of the pictures meanwhile.
+            nonce=f"{request.id}-{(first_try_ms or 0) // 1000:08x}",
             search_history=first_try_ms is not None and self._clock.now_ms() - first_try_ms > SEARCH_AFTER_S * 1000,
         )
 
@@ -198,7 +201,10 @@ class Courier:
             rungs = rungs[rungs.index(Rung(row.rung)) :]
         fault: DeliveryFault | None = None
         for rung in rungs:
+            tried_before = row.rung == rung and row.first_try_at_ms is not None
             row = await self._begin(request.id, row, rung)
+            if not tried_before:
+                self._first_digests[request.id] = digest_of(view.pictures)
             try:
                 posted = await self._post(rung, request, row, view)
             except DeliveryError as error:
@@ -212,7 +218,13 @@ class Courier:
                     if waited_s < (STUCK_ON_RUNG_S if rung is not rungs[-1] else GIVE_UP_S):
                         return await self._later(request.id, row, str(error))
             else:
-                await self._shown(request, rung, view, posted)
+                # A new message that an earlier try may have posted shows what was true then: edit it to be sure.
+                certain = (
+                    not tried_before
+                    or rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}
+                    or self._first_digests.get(request.id) == digest_of(view.pictures)
+                )
+                await self._shown(request, rung, view, posted, certain=certain)
                 return 0.0
         await self._end(request.id, DeliveryState.KEPT, str(fault))
         return 0.0
@@ -240,42 +252,53 @@ class Courier:
             except DeliveryError as error:
                 if error.fault is not DeliveryFault.TOO_LARGE or not files:
                     raise
-                log.warning("delivery.too_large", rung=rung, limit_bytes=limit, total_bytes=total)
-                # First all of them together under the limit, then less and less.
-                total = limit if total is None else total // 2
+                sent = await asyncio.to_thread(_total_bytes, files)
+                log.warning("delivery.too_large", rung=rung, limit_bytes=limit, total_bytes=total, sent_bytes=sent)
+                # First all of them together under the limit of one, then half of what was sent, and again.
+                total = limit if sent > limit else sent // 2
+                if total < len(files) * MIN_LIMIT_BYTES:
+                    break
                 limit = min(limit, total)
         raise DeliveryError(DeliveryFault.REJECTED, "too large however small")
 
     async def _fit(self, view: RequestView, limit_bytes: int, total_bytes: int | None) -> list[PostFile]:
-        with_bytes = [p for p in view.pictures if p.state is PictureState.FETCHED and p.path is not None]
-        sources = [self._store.absolute(p.path) for p in with_bytes if p.path is not None]
-        if not sources:
-            return []
-        fitted = await asyncio.to_thread(
-            fit_message,
-            sources,
-            limit_each_bytes=limit_bytes,
-            limit_total_bytes=total_bytes,
-            folder=self._store.fitted_folder,
-        )
-        return [
-            PostFile(p.position, f.path, _filename(view, p, f.path), fitted=f.path != source)
-            for p, f, source in zip(with_bytes, fitted, sources, strict=True)
-        ]
+        def work() -> list[PostFile]:
+            fetched = [p for p in view.pictures if p.state is PictureState.FETCHED and p.path is not None]
+            found = [(p, self._store.absolute(p.path or "")) for p in fetched]
+            # A file that somebody removed must not keep the others, and the words, from their owner.
+            found = [(p, source) for p, source in found if source.exists()]
+            if len(found) < len(fetched):
+                log.error("result.missing", request_id=view.id, missing=len(fetched) - len(found))
+            fitted = fit_message(
+                [source for _, source in found],
+                limit_each_bytes=limit_bytes,
+                limit_total_bytes=total_bytes,
+                folder=self._store.fitted_folder,
+            )
+            return [
+                PostFile(p.position, f.path, _filename(view, p, f.path), fitted=f.path != source)
+                for (p, source), f in zip(found, fitted, strict=True)
+            ]
 
-    async def _shown(self, request: RequestRow, rung: Rung, view: RequestView, posted: Posted) -> None:
+        return await asyncio.to_thread(work)
+
+    async def _shown(
+        self, request: RequestRow, rung: Rung, view: RequestView, posted: Posted, *, certain: bool
+    ) -> None:
         now_ms = self._clock.now_ms()
         ping = request.notify and any(p.state is PictureState.FETCHED for p in view.pictures)
 
         async def work(tx: AsyncConnection) -> bool:
             rows = GenerationsRepository(tx)
             row = await rows.delivery(request.id)
+            # A picture may have ended while this was being posted.
+            latest = digest_of(await rows.pictures_of(request.id)) == digest_of(view.pictures)
             message_id = request.message_id if rung is Rung.EDIT_ORIGINAL else posted.message_id
             await rows.set_delivery(
                 request.id,
-                state=DeliveryState.SHOWN,
+                state=DeliveryState.SHOWN if latest and certain else DeliveryState.DUE,
                 rung=rung,
-                shown_digest=digest_of(view),
+                shown_digest=digest_of(view.pictures),
                 channel_id=posted.channel_id,
                 message_id=message_id,
                 shown_at_ms=now_ms,
@@ -316,18 +339,21 @@ class Courier:
         self._forget(request_id)
 
 
-def digest_of(view: RequestView) -> str:
-    """Return what tells one version of a result from another: the states of its pictures."""
-    states = "|".join(f"{p.position}:{p.state}:{p.charged_credits}" for p in view.pictures)
-    return hashlib.sha256(states.encode()).hexdigest()
+def digest_of(pictures: Sequence[PictureView] | Sequence[PictureRow]) -> str:
+    """Return what tells one version of a result from another: what became of its pictures.
+
+    How far those have got that are still in work makes no difference; a late one is late until it has come.
+    """
+    states = [(str(p.state) if p.state in RESTING_STATES else p.failure_code, p.charged_credits) for p in pictures]
+    return hashlib.sha256(repr(states).encode()).hexdigest()
+
+
+def _total_bytes(files: Sequence[PostFile]) -> int:
+    return sum(file.path.stat().st_size for file in files)
 
 
 def _is_over(view: RequestView) -> bool:
     return all(picture.state in RESTING_STATES for picture in view.pictures)
-
-
-def _nothing_new(view: RequestView, row: DeliveryRow) -> bool:
-    return row.shown_digest == digest_of(view)
 
 
 def _filename(view: RequestView, picture: PictureView, path: Path) -> str:

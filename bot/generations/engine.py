@@ -32,6 +32,8 @@ from bot.storage import Database
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 60.0
+ACKNOWLEDGED_WITHIN_S = 60.0
+"""Discord takes an acknowledgement for 3 s only: whatever is not acknowledged after a minute never will be."""
 UPKEEP_EVERY_S = 300.0
 MODELS_EVERY_S = 6 * 3600.0
 INTERNAL_WAITS_S = (5.0, 30.0, 120.0)
@@ -99,6 +101,7 @@ class Engine:
         self._background(self._read_mail(), "mail")
         self._background(self._give_places(), "places")
         self._background(self._every(LOOK_EVERY_S, self._look_again), "late pictures")
+        self._background(self._every(LOOK_EVERY_S, self._look_around), "left behind")
         self._background(self._every(UPKEEP_EVERY_S, self._keep_up), "upkeep")
         self._background(self._watch_account(), "account")
         self._background(self._every(MODELS_EVERY_S, self._refresh_models), "models")
@@ -117,12 +120,18 @@ class Engine:
             await asyncio.wait_for(self._painter.stop_submitting(), self._grace_s)
         except TimeoutError:
             log.warning("engine.grace_over")
+        finally:  # also when whoever stops us is cancelled
+            await self.abandon()
+        log.info("engine.stopped")
+
+    async def abandon(self) -> None:
+        """Stop at once, as a crash would, but for the tasks' own clearing up; the next start goes on from the rows."""
+        self._stopped = True
         tasks = [*self._tasks, *self._requests.values(), *self._driving.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._courier.close()
-        log.info("engine.stopped")
 
     def wake(self, request_id: str) -> None:
         """Run a request whose rows a command has changed, or bring its message up to date; returns at once.
@@ -145,9 +154,15 @@ class Engine:
     # --- start ---
 
     async def _void_unacknowledged(self) -> None:
+        await self._void(self._clock.now_ms())
+
+    async def _void(self, before_ms: int) -> None:
+        """Void what was accepted until ``before_ms`` and is not acknowledged."""
         async with self._database.read() as tx:
             unseen = await GenerationsRepository(tx).requests_in(RequestState.ACCEPTED)
         for request in unseen:
+            if request.created_at_ms > before_ms:
+                continue
             voided = await self._generations.not_acknowledged(request.id)
             alive = request.token_expires_at_ms > self._clock.now_ms()
             if voided and alive and request.interaction_token is not None:
@@ -220,7 +235,7 @@ class Engine:
             except Exception:
                 log.exception("references.failed")
                 if wait_s is not None:
-                    await self._notes.trouble(request_id, Trouble.INTERNAL)
+                    await self._tell_of_our_error(request_id)
                     await self._clock.sleep(wait_s)
         async with self._database.read() as tx:
             pictures = await GenerationsRepository(tx).pictures_of(request_id)
@@ -248,23 +263,36 @@ class Engine:
             while True:
                 try:
                     await self._painter.drive(ticket.picture_id)
+                    break
                 except Exception:
                     log.exception("picture.internal_error", picture_id=ticket.picture_id)
-                    failures += 1
-                    if failures > len(INTERNAL_WAITS_S):
-                        await self._painter.fail(ticket.picture_id, {PictureState.HELD}, InternalError())
-                    await self._notes.trouble(ticket.request_id, Trouble.INTERNAL)
-                    waits = (*INTERNAL_WAITS_S, INTERNAL_LAST_WAIT_S)
-                    await self._clock.sleep(waits[min(failures, len(waits)) - 1])
-                else:
+                failures += 1
+                if await self._gave_up(ticket, failures):
                     break
+                waits = (*INTERNAL_WAITS_S, INTERNAL_LAST_WAIT_S)
+                await self._clock.sleep(waits[min(failures, len(waits)) - 1])
         finally:
             self._driving.pop(ticket.picture_id, None)
             self._queue.done(ticket.picture_id)
             self._places.set()
             self._courier.changed(ticket.request_id)
-        if self._account.closed:
-            await self._give_back_waiting()
+
+    async def _gave_up(self, ticket: Ticket, failures: int) -> bool:
+        """Give an unsent picture back after the last try; else say that it is tried again."""
+        if failures > len(INTERNAL_WAITS_S):
+            try:
+                if await self._painter.fail(ticket.picture_id, {PictureState.HELD}, InternalError()):
+                    return True
+            except Exception:
+                log.exception("picture.not_given_back", picture_id=ticket.picture_id)
+        await self._tell_of_our_error(ticket.request_id)
+        return False
+
+    async def _tell_of_our_error(self, request_id: str) -> None:
+        try:
+            await self._notes.trouble(request_id, Trouble.INTERNAL)
+        except Exception:  # the database itself may be what fails; the work must go on when it is back
+            log.exception("trouble.untold")
 
     async def _give_back_waiting(self) -> None:
         """Give back what was not submitted, since the operator's account can't be used; people are told."""
@@ -289,6 +317,14 @@ class Engine:
             if await self._painter.look_again(picture) and request is not None:
                 self._hand_on(request, await self._reread(picture), ready=True)
 
+    async def _look_around(self) -> None:
+        """Pick up what nobody works on: its command was cancelled before it could acknowledge, or to wake us."""
+        await self._void(self._clock.now_ms() - int(ACKNOWLEDGED_WITHIN_S * 1000))
+        async with self._database.read() as tx:
+            running = await GenerationsRepository(tx).requests_in(RequestState.RUNNING)
+        for request in running:
+            self.wake(request.id)
+
     async def _reread(self, picture: PictureRow) -> PictureRow:
         async with self._database.read() as tx:
             return await GenerationsRepository(tx).picture(picture.id) or picture
@@ -306,10 +342,15 @@ class Engine:
 
     async def _watch_account(self) -> None:
         while True:
-            await self._account.read()
-            if self._account.closed:
-                await self._give_back_waiting()
-            await self._clock.sleep(self._account.retry_s)
+            try:
+                await self._account.read()
+                while await self._account.until_closed():
+                    await self._give_back_waiting()
+                if self._account.closed:  # what was accepted at the moment of closing
+                    await self._give_back_waiting()
+            except Exception:
+                log.exception("account.unwatched")
+                await self._clock.sleep(LOOK_EVERY_S)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

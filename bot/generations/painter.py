@@ -28,6 +28,7 @@ from bot.generations.notes import Notes
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import AttemptRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import (
+    WRITE_OFF_AFTER_S,
     StoredResult,
     after_change,
     end_with_picture,
@@ -302,7 +303,7 @@ class Painter:
                 {PictureState.SUBMITTING},
                 PictureState.UNKNOWN,
                 failure_code="create_unknown",
-                next_look_at_ms=first_sent_ms + DAY_S * 1000,
+                next_look_at_ms=first_sent_ms + WRITE_OFF_AFTER_S * 1000,
             )
             await rows.end_attempt(picture.id, attempt.number, code, now_ms)
             await after_change(tx, request.id, PictureState.UNKNOWN, now_ms)
@@ -435,12 +436,18 @@ class Painter:
         now_ms = self._clock.now_ms()
         pause_s = LATE_LOOK_S if age_s < DAY_S else VERY_LATE_LOOK_S
 
-        async def work(tx: AsyncConnection) -> None:
-            if age_s >= DAY_S:
-                await self._write_off(tx, picture, "overdue", now_ms)
-            await GenerationsRepository(tx).set_picture(picture.id, next_look_at_ms=now_ms + pause_s * 1000)
+        async def work(tx: AsyncConnection) -> bool:
+            rows = GenerationsRepository(tx)
+            await rows.set_picture(picture.id, next_look_at_ms=now_ms + pause_s * 1000)
+            if age_s < WRITE_OFF_AFTER_S or not await self._write_off(tx, picture, "overdue", now_ms):
+                return False
+            await rows.set_picture(picture.id, charged_credits=0)
+            await after_change(tx, request.id, PictureState.OVERDUE, now_ms)
+            return True
 
-        await self._database.write(work)
+        if await self._database.write(work):
+            log.error("picture.written_off", picture_id=picture.id, task_id=picture.task_id)
+            self._changed(request.id)
         return False
 
     # --- fetching ---
@@ -567,13 +574,15 @@ class Painter:
         await asyncio.to_thread(remove_quietly, self._store.incoming(f"result-{picture.id}"))
         self._changed(request.id)
 
-    async def _write_off(self, tx: AsyncConnection, picture: PictureRow, code: str, now_ms: int) -> None:
-        if await void_if_open(tx, picture, code, now_ms):
-            paid = next(
-                (known for known in (picture.final_credits, picture.reserved_credits) if known is not None),
-                picture.price_credits,
-            )
-            await Ledger(tx, now_ms).book_loss(paid, picture_id=picture.id, reason=code)
+    async def _write_off(self, tx: AsyncConnection, picture: PictureRow, code: str, now_ms: int) -> bool:
+        if not await void_if_open(tx, picture, code, now_ms):
+            return False
+        paid = next(
+            (known for known in (picture.final_credits, picture.reserved_credits) if known is not None),
+            picture.price_credits,
+        )
+        await Ledger(tx, now_ms).book_loss(paid, picture_id=picture.id, reason=code)
+        return True
 
 
 def _backoff(rng: Random, *, first_s: float, cap_s: float) -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""Reference images: spooled from Discord to disk, checked and cleaned, then uploaded once for all pictures of a request."""
+"""Reference images: spooled from Discord to disk, checked and cleaned, uploaded once for all pictures of a request."""
 
 from __future__ import annotations
 

@@ -64,8 +64,9 @@ class TooManyAtOnce(Refused):
     @property
     def user_message(self) -> str:
         """The sentence shown to a person."""
+        now = "1 is now" if self.running == 1 else f"{self.running or 'none'} are now"
         return (
-            f"You have {self.running} pictures in work, and {self.limit} may be at the same time. "
+            f"At most {self.limit} of your pictures may be in work at the same time; {now}. "
             "Try again when one is done, or ask for fewer."
         )
 
@@ -91,7 +92,10 @@ class ServicePaused(Refused):
     @property
     def user_message(self) -> str:
         """The sentence shown to a person."""
-        return "The image service can't be used right now; the bot's operator has to look at it. It goes on by itself then."
+        return (
+            "The image service can't be used right now; the bot's operator has to look at it. "
+            "It goes on by itself then."
+        )
 
 
 class DiskShort(Refused):

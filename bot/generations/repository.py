@@ -250,7 +250,7 @@ class GenerationsRepository:
         return int(await self._connection.scalar(query) or 0)
 
     async def promised_credits(self, since_ms: int) -> int:
-        """Sum what a reading of the provider's balance at ``since_ms`` doesn't show yet: open pictures, and taken ones."""
+        """Sum what a reading of the provider's balance at ``since_ms`` doesn't show yet, taken or still to be."""
         not_shown = or_(pictures.c.submitted_at_ms.is_(None), pictures.c.submitted_at_ms >= since_ms)
         open_now = pictures.c.state.in_(("held", "submitting", "painting", "overdue", "unknown", "fetching"))
         taken_since = and_(pictures.c.path.is_not(None), pictures.c.finished_at_ms >= since_ms)

@@ -1,10 +1,12 @@
-"""What commands ask of the generations: accept, acknowledge, cancel, look at. Never speaks to Discord or the provider."""
+"""What commands ask of the generations: accept, acknowledge, cancel, look at. Speaks to no network."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,15 +26,17 @@ from bot.generations.refusals import (
     TooManyAtOnce,
 )
 from bot.generations.repository import GenerationsRepository, RequestRow
-from bot.generations.settling import end_without_picture
+from bot.generations.settling import end_without_picture, settle_if_over
 from bot.generations.states import UNSENT_STATES, DeliveryState, PictureState, RequestState
 from bot.generations.store import FileStore
 from bot.generations.values import Accepted, Cancelled, GenerationRequest, HistoryPage, Origin, RequestView
 from bot.generations.views import Views
 from bot.rivya import Catalogue
 from bot.storage import Database
+from bot.storage.database import Work
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 RESULT_ROOM_BYTES = 40 * 1024 * 1024
 """Reserved for one result: a 4096² PNG of noise is about 48 MB, a real one 15 to 30 (measured on the sandbox's)."""
@@ -75,12 +79,13 @@ class Generations:
         self._clock = clock
         self._new_id = new_id
         self._wake = wake
+        self._commits: set[asyncio.Task[Any]] = set()
 
     async def accept(self, request: GenerationRequest, origin: Origin) -> Accepted:
         """Check everything and hold the price: one transaction, nothing sent, not runnable until ``acknowledged``.
 
-        Raises BadOption, ReferenceRefused, a Refused or QuotaExceeded; nothing is held then. The same event (``origin``'s
-        source) twice gives the first request again.
+        Raises BadOption, ReferenceRefused, a Refused or QuotaExceeded; nothing is held then. The same event
+        (``origin``'s source) twice gives the first request again.
         """
         spec = self._catalogue.get(request.model or self._catalogue.default.id)
         options = spec.check(prompt=request.prompt, options=request.options, reference_count=len(request.references))
@@ -105,7 +110,8 @@ class Generations:
             rows = GenerationsRepository(tx)
             known = await rows.request_of_event(origin.source_kind, origin.source_id)
             if known is not None:
-                return Accepted(known.id, price * known.picture_count, repeated=True)
+                cost = sum(picture.price_credits for picture in await rows.pictures_of(known.id))
+                return Accepted(known.id, cost, repeated=True)
             await self._check_room(rows, request, origin, free_bytes)
             account_id, holds = await hold_all(
                 tx,
@@ -176,17 +182,21 @@ class Generations:
         Returns False when the request was voided in between: then nothing will come of it.
         """
         now_ms = self._clock.now_ms()
-        taken = await self._database.write(
-            lambda tx: GenerationsRepository(tx).move_request(
+
+        async def work(tx: AsyncConnection) -> bool:
+            taken = await GenerationsRepository(tx).move_request(
                 request_id,
                 RequestState.ACCEPTED,
                 RequestState.RUNNING,
                 acknowledged_at_ms=now_ms,
                 message_id=message_id,
             )
-        )
+            if taken:  # its pictures may have ended meanwhile: the account was closed, or it was cancelled
+                await settle_if_over(tx, request_id, now_ms)
+            return taken
+
+        taken = await self._write_and_wake(work, request_id)
         log.info("request.acknowledged", request_id=request_id, message_id=message_id, taken=taken)
-        self._wake(request_id)
         return taken
 
     async def not_acknowledged(self, request_id: str) -> bool:
@@ -245,13 +255,25 @@ class Generations:
                 sum(picture.price_credits for picture in sent),
             )
 
-        cancelled = await self._database.write(work)
+        cancelled = await self._write_and_wake(work, request_id)
         if cancelled is not None:
             log.info(
                 "request.cancelled", request_id=request_id, freed=cancelled.freed_pictures, sent=cancelled.sent_pictures
             )
-            self._wake(request_id)
         return cancelled
+
+    async def _write_and_wake(self, work: Work[T], request_id: str) -> T:
+        """Commit ``work`` and tell the engine, also when the caller is cancelled in between."""
+
+        async def both() -> T:
+            result = await self._database.write(work)
+            self._wake(request_id)
+            return result
+
+        task = asyncio.get_running_loop().create_task(both())
+        self._commits.add(task)
+        task.add_done_callback(self._commits.discard)
+        return await asyncio.shield(task)
 
     async def open_requests(self, user_id: int) -> list[RequestRow]:
         """Return a person's requests in work, newest first."""
@@ -280,11 +302,14 @@ class Generations:
         if waiting:
             now_ms = self._clock.now_ms()
 
-            async def work(tx: AsyncConnection) -> None:
-                for request_id in waiting:
-                    await GenerationsRepository(tx).set_delivery(request_id, noticed_at_ms=now_ms)
+            async def work(tx: AsyncConnection) -> list[str]:
+                rows = GenerationsRepository(tx)
+                untold = await rows.unnoticed(user_id)  # another command may have told meanwhile
+                for request_id in untold:
+                    await rows.set_delivery(request_id, noticed_at_ms=now_ms)
+                return untold
 
-            await self._database.write(work)
+            waiting = await self._database.write(work)
         return len(waiting)
 
     async def posted_again(self, request_id: str, *, channel_id: int, message_id: int) -> None:

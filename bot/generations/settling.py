@@ -12,6 +12,9 @@ from bot.credits.ledger import Captured, Ledger
 from bot.generations.repository import GenerationsRepository, PictureRow
 from bot.generations.states import FINAL_STATES, PictureState, RequestState
 
+WRITE_OFF_AFTER_S = 24 * 3600
+"""The credits of a late or unknown picture come back after a day; the operator bears the loss."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
@@ -107,8 +110,14 @@ async def end_with_picture(
 
 async def after_change(connection: AsyncConnection, request_id: str, state: PictureState, now_ms: int) -> None:
     """Settle the request when its last picture ended, and let its message be brought up to date."""
+    if state in FINAL_STATES:
+        await settle_if_over(connection, request_id, now_ms)
+    await GenerationsRepository(connection).reopen_delivery(request_id)
+
+
+async def settle_if_over(connection: AsyncConnection, request_id: str, now_ms: int) -> None:
+    """Settle a running request that has no picture left to wait for."""
     rows = GenerationsRepository(connection)
     values: dict[str, Any] = {"trouble": None, "settled_at_ms": now_ms}
-    if state in FINAL_STATES and not await rows.unfinished_pictures(request_id):
+    if not await rows.unfinished_pictures(request_id):
         await rows.move_request(request_id, RequestState.RUNNING, RequestState.SETTLED, **values)
-    await rows.reopen_delivery(request_id)

@@ -94,6 +94,8 @@ class PictureView:
     failure_code: str | None = None
     failure_detail: str | None = None
     submitted_at_ms: int | None = None
+    hold_ends_at_ms: int | None = None
+    """When the credits of a late or unknown picture come back at the latest."""
     finished_at_ms: int | None = None
     bytes_dropped_at_ms: int | None = None
 
@@ -151,7 +153,11 @@ class RequestView:
     def held_credits(self) -> int:
         """What is still on hold."""
         ended = {PictureState.FETCHED, PictureState.FAILED, PictureState.CANCELLED, PictureState.LOST}
-        return sum(picture.price_credits for picture in self.pictures if picture.state not in ended)
+        return sum(
+            picture.price_credits
+            for picture in self.pictures
+            if picture.state not in ended and picture.charged_credits is None
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.credits.quotas import SpendingPolicy, balance_of
-from bot.generations.repository import GenerationsRepository, RequestRow
+from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
+from bot.generations.settling import WRITE_OFF_AFTER_S
+from bot.generations.states import PictureState
 from bot.generations.values import PictureView, ReferenceView, RequestView
 from bot.rivya import Catalogue, DurationBook
 from bot.storage import Database
@@ -68,6 +70,7 @@ class Views:
                     failure_code=picture.failure_code,
                     failure_detail=picture.failure_detail,
                     submitted_at_ms=picture.submitted_at_ms,
+                    hold_ends_at_ms=_hold_ends_at(picture),
                     finished_at_ms=picture.finished_at_ms,
                     bytes_dropped_at_ms=picture.bytes_dropped_at_ms,
                 )
@@ -113,3 +116,11 @@ class Views:
                 )
             )
         return views
+
+
+def _hold_ends_at(picture: PictureRow) -> int | None:
+    if picture.state is PictureState.UNKNOWN:
+        return picture.next_look_at_ms
+    if picture.state is PictureState.OVERDUE and picture.submitted_at_ms is not None:
+        return picture.submitted_at_ms + WRITE_OFF_AFTER_S * 1000
+    return None

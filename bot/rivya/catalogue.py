@@ -20,7 +20,7 @@ MEGABYTE = 1_000_000
 REFERENCE_MIMES = ("image/jpeg", "image/png", "image/webp")
 
 
-class BadOption(BotError):  # noqa: N818 - it is the person's option, not our error
+class BadOption(BotError):
     """A model can't take what was asked of it.
 
     ``option`` is our name of it, ``value`` what was asked, ``allowed`` what the model takes.

@@ -43,7 +43,7 @@ and each instance what is known of its origin: ``provider_code``, ``provider_mes
 is never part of it.
 """
 
-# ruff: noqa: N818 - the names say what happened; the base class says that it is an error
+
 
 from __future__ import annotations
 

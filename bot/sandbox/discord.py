@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import discord
 import simcord
 import simcord.backend.cdn
+import simcord.preview  # before its CDN moves: the page keeps the address it finds now
 from aiohttp import web
 from simcord._clock import Clock as SimcordClock
 
 from bot.clock import Clock
+
+SIMCORD_CDN: Final[str] = simcord.backend.cdn.CDN_BASE
+"""Where simcord's page looks for faces, wherever attachments are served."""
 
 
 class _FollowedClock(SimcordClock):
@@ -79,10 +83,18 @@ class DiscordSandbox:
 
 @asynccontextmanager
 async def open_discord(
-    client: discord.Client, attachments: AttachmentServer, *, clock: Clock, settle_timeout_s: float = 60.0
+    client: discord.Client,
+    attachments: AttachmentServer,
+    *,
+    clock: Clock,
+    settle_timeout_s: float = 60.0,
+    check_errors: bool = True,
 ) -> AsyncIterator[DiscordSandbox]:
-    """Attach ``client`` to a new virtual Discord, whose attachments are served by ``attachments``."""
-    async with simcord.run(client, settle_timeout=settle_timeout_s) as env:
+    """Attach ``client`` to a new virtual Discord, whose attachments are served by ``attachments``.
+
+    With ``check_errors`` leaving raises what the bot's handlers raised and nobody has looked at in ``env.errors``.
+    """
+    async with simcord.run(client, settle_timeout=settle_timeout_s, check_errors=check_errors) as env:
         env.backend.clock = _FollowedClock(clock)
         attachments.find = env.backend.cdn.get
         yield DiscordSandbox(env)

@@ -13,12 +13,12 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -32,6 +32,7 @@ Work = Callable[[AsyncConnection], Awaitable[T]]
 
 READERS = 4
 BUSY_TIMEOUT_MS = 10_000
+APPLICATION_ID = int.from_bytes(b"NBot")
 
 
 class Database:
@@ -109,29 +110,59 @@ def database_path(url: str) -> Path:
     return Path(parsed.database)
 
 
+def is_in_use(path: Path) -> bool:
+    """Tell whether a process of the bot holds the database at ``path``."""
+    try:
+        descriptor = os.open(_lock_path(path), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 async def _connect(url: str, path: Path, *, exclusive: bool) -> Database:
     if not exclusive and not await asyncio.to_thread(path.exists):
         raise StorageError(f"There is no database at {path}.")
-    writer = _engine(url, pool_size=1, immediate=True)
-    reader = _engine(url, pool_size=READERS, immediate=False, query_only=True)
-    database = Database(writer, reader, path)
     try:
-        async with reader.connect() as connection:
-            # The whole file is read by who will write to it; a look starts at once (and an audit checks it itself).
-            check = "PRAGMA quick_check(1)" if exclusive else "PRAGMA quick_check(sqlite_master)"
-            verdict = await connection.scalar(text(check))
-        if verdict != "ok":
-            raise StorageError(_damaged(path))
+        verdict = await asyncio.to_thread(_first_look, path, whole=exclusive)
+    except sqlite3.Error as error:
+        raise StorageError(_explain(error, path)) from error
+    if verdict != "ok":
+        raise StorageError(_damaged(path))
+    database = Database(
+        writer=_engine(url, pool_size=1, immediate=True),
+        reader=_engine(url, pool_size=READERS, immediate=False, query_only=True),
+        path=path,
+    )
+    try:
         if exclusive:
-            async with writer.begin() as connection:
-                await connection.run_sync(upgrade)
-    except (DBAPIError, sqlite3.Error) as error:
+            await database.write(_bring_up)
+    except DBAPIError as error:
         await database.close()
         raise StorageError(_explain(error, path)) from error
     except BaseException:
         await database.close()
         raise
     return database
+
+
+async def _bring_up(connection: AsyncConnection) -> None:
+    # The mark is also a first write: BEGIN IMMEDIATE alone succeeds on a file that is read-only.
+    await connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+    await connection.run_sync(upgrade)
+
+
+def _first_look(path: Path, *, whole: bool) -> str:
+    # Not through the engine: a connection of aiosqlite that can't be opened leaves its thread behind for a moment,
+    # which then stumbles over a loop that is closed. The whole file is read by who will write to it; audit does so too.
+    with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+        check = "PRAGMA quick_check(1)" if whole else "PRAGMA quick_check(sqlite_master)"
+        return str(connection.execute(check).fetchone()[0])
 
 
 def _engine(url: str, *, pool_size: int, immediate: bool, query_only: bool = False) -> AsyncEngine:
@@ -171,6 +202,10 @@ def _engine(url: str, *, pool_size: int, immediate: bool, query_only: bool = Fal
     return engine
 
 
+def _lock_path(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
 def _release(lock: int | None) -> None:
     if lock is not None:
         os.close(lock)
@@ -181,7 +216,7 @@ def _take_lock(path: Path) -> int:
     # POSIX locks on it.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StorageError(
             f"The folder {path.parent} can't be written to ({error.strerror}). Make it writable for the bot's user."

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.credits.audit import MOST_FOR_A_RULE, AuditReport, audit
+from bot.credits.audit import MOST_FOR_A_RULE, AuditReport, audit, render
 from bot.credits.audit_checks import RULES
 from bot.credits.ledger import Ledger
 from bot.credits.quotas import SpendingPolicy
@@ -99,6 +99,22 @@ async def test_sound_books_are_clean_and_counted(books: Path) -> None:
     assert (report.entries, report.accounts, report.requests) == (15, 4, 5)
     assert (report.open_holds, report.on_hold_credits) == (1, 8)
     assert (report.granted_credits, report.captured_credits, report.refunded_credits) == (30, 8 + 5 + 8, 3)
+
+
+async def test_what_the_operator_reads(books: Path) -> None:
+    text = render(await looked_at(books))
+    assert text.splitlines() == [
+        "15 entries of 4 accounts, 5 requests. Credits: 30 granted, 21 captured, 3 refunded, 8 on 1 open holds.",
+        "The books add up.",
+    ]
+    with stranger(books) as connection:
+        connection.execute("UPDATE pictures SET charged_credits = 9 WHERE id = 'made-1'")
+    first, second = render(await looked_at(books)).splitlines()
+    assert first == text.splitlines()[0]
+    assert second.split(maxsplit=1) == [
+        "picture_charged",
+        "Picture made-1 (fetched) says that it cost 9 credits, but 8 were captured.",
+    ]
 
 
 async def test_an_empty_database_is_clean(database: Database, database_path: Path) -> None:

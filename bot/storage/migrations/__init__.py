@@ -17,7 +17,7 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
     Raises StorageError when the database was written by a newer version of the bot.
     """
     config = _config(connection)
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = current_revision(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
         raise StorageError(
@@ -25,6 +25,11 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
             "Install that version again, or restore the backup made before it."
         )
     command.upgrade(config, revision)
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of the database on ``connection``, None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def revisions() -> list[str]:

@@ -1,0 +1,132 @@
+"""What is registered with Discord, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import discord
+import pytest
+from discord import app_commands
+
+from bot.client import BotClient
+from bot.rivya import Catalogue
+from bot.run import client_over
+from tests.cogs.conftest import DiscordWorld, OpenWorld
+from tests.ui_limits import units
+
+COMMANDS = {"imagine", "cancel", "history", "credits", "about", "help"}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_two_commands_collide_and_all_are_within_discords_limits(discord_world: DiscordWorld) -> None:
+    commands = discord_world.client.tree.get_commands()
+    names = [command.name for command in commands]
+    assert sorted(names) == sorted(COMMANDS)
+    payloads = [command.to_dict(discord_world.client.tree) for command in commands]
+    for kind, name, text in _labels(payloads):
+        if kind == "name":
+            assert 1 <= units(name) <= 32
+            assert name == name.lower()
+        assert 1 <= units(text) <= 100
+    for payload in payloads:
+        options = payload.get("options", [])
+        assert len(options) <= 25
+        assert len({option["name"] for option in options}) == len(options)
+        for option in options:
+            choices = option.get("choices", [])
+            assert len(choices) <= 25
+            assert len({choice["value"] for choice in choices}) == len(choices)
+            assert not (choices and option.get("autocomplete"))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_choices_are_exactly_the_catalogues(discord_world: DiscordWorld) -> None:
+    command = discord_world.client.tree.get_command("imagine")
+    assert isinstance(command, app_commands.Command)
+    models = Catalogue().available()
+    for name in ("aspect_ratio", "resolution", "output_format"):
+        offered = [choice.value for choice in command.get_parameter(name).choices]  # type: ignore[union-attr]
+        taken = {value for model in models if name in model.options for value in model.options[name].choices}
+        assert set(offered) == taken
+        assert len(offered) == len(taken)
+        default = Catalogue().default.options[name].choices
+        assert tuple(offered[: len(default)]) == default
+    offered_models = {choice.value: choice.name for choice in command.get_parameter("model").choices}  # type: ignore[union-attr]
+    assert offered_models == {model.id: model.label for model in models}
+    most = max(model.max_references for model in models if model.id == Catalogue().default.id)
+    assert [p.name for p in command.parameters if p.name.startswith("image_")] == [f"image_{n}" for n in range(1, most + 1)]
+
+
+def _labels(payloads: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    for payload in payloads:
+        yield "name", payload["name"], payload["description"]
+        for option in payload.get("options", []):
+            yield "name", option["name"], option["description"]
+            for choice in option.get("choices", []):
+                yield "choice", "", choice["name"]
+
+
+# --- registering ---
+
+
+def _registered(world: DiscordWorld) -> int:
+    return len([entry for entry in world.env.http_requests if entry.method == "PUT" and "/commands" in entry.path])
+
+
+async def _start_again(world: DiscordWorld, client: BotClient) -> None:
+    await world.env.restart_bot(client)
+    world.client = world.delivery.client = client
+
+
+async def test_commands_are_registered_when_they_changed(open_discord_world: OpenWorld) -> None:
+    world = await open_discord_world()
+    assert _registered(world) == 1
+
+    await world.restart_client()
+    assert _registered(world) == 1
+    await world.slash(world.alice, "about")
+
+    changed = client_over(world.core, world.settings, world.fetcher)
+
+    @changed.tree.command(name="new", description="A command of a newer version.")
+    async def new(interaction: discord.Interaction[Any]) -> None:
+        await interaction.response.send_message("new")
+
+    await _start_again(world, changed)
+    assert _registered(world) == 2
+    await world.slash(world.alice, "new")
+
+    await world.restart_client()
+    assert _registered(world) == 3
+
+    with world.env.time_context():
+        assert not await world.client.sync_if_changed()
+        assert _registered(world) == 3
+        assert await world.client.sync_if_changed(force=True)
+    assert _registered(world) == 4
+
+
+async def test_the_bot_runs_though_discord_does_not_take_the_commands(open_discord_world: OpenWorld) -> None:
+    world = await open_discord_world()
+    changed = client_over(world.core, world.settings, world.fetcher)
+    changed.tree.add_command(_extra())
+    world.env.inject_error("PUT", "/applications/*/commands", status=400, code=50035)
+    await _start_again(world, changed)
+    await world.imagine("all the same")
+    await world.idle()
+    assert len(world.tasks("all the same")) == 1
+
+    # Not remembered as registered: the next start tries again.
+    again = client_over(world.core, world.settings, world.fetcher)
+    again.tree.add_command(_extra())
+    await _start_again(world, again)
+    await world.slash(world.alice, "extra")
+
+
+def _extra() -> app_commands.Command[Any, ..., None]:
+    @app_commands.command(name="extra", description="A command of a newer version.")
+    async def extra(interaction: discord.Interaction[Any]) -> None:
+        await interaction.response.send_message("extra")
+
+    return extra

@@ -1,0 +1,211 @@
+"""/history, /credits, /about, /help, and the notices of pictures that wait."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bot.ui import ids
+from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, selects_of, text_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_history_pages_opens_and_posts_again(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    for number in range(1, 7):
+        await world.imagine(f"picture number {number}")
+        if number % 3 == 0:
+            await world.idle()
+    shown = await world.slash(world.alice, "history")
+    assert shown.ephemeral
+    assert "**Your pictures** · page 1 of 2" in text_of(shown.response)
+    assert "picture number 6" in text_of(shown.response)
+    assert "picture number 1" not in text_of(shown.response)
+    assert labels_of(shown.response) == ["Older"]
+    turned = await world.click(world.alice, shown.response, "Older")
+    assert turned.response is None or turned.response.id == shown.response.id
+    assert "picture number 1" in text_of(shown.response)
+    assert labels_of(shown.response) == ["Newer"]
+
+    (choice,) = selects_of(shown.response)
+    opened = await world.choose(world.alice, shown.response, choice["options"][0]["value"])
+    assert opened.ephemeral
+    assert "picture number 1" in text_of(opened.response)
+    assert len(pictures_of(opened.response)) == 1
+
+    world.channel = world.guild.create_text_channel("gallery")
+    assert world.messages() == []
+    before = len(world.rivya.books.tasks)
+    posted = await world.click(world.alice, opened.response, "Post here")
+    assert not posted.ephemeral
+    assert "picture number 1" in text_of(posted.response)
+    assert len(pictures_of(posted.response)) == 1
+    await world.idle()
+    assert len(world.rivya.books.tasks) == before
+    await world.check_books(charged=48)
+
+
+async def test_history_is_ones_own(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    await world.imagine("not yours")
+    await world.idle()
+    bob = world.member("bob")
+    empty = await world.slash(bob, "history")
+    assert "**No pictures yet.**" in text_of(empty.response)
+    (public,) = world.messages()
+    request_id = await _newest(world)
+    opened = await world.forge(bob, public, ids.open_select(), request_id)
+    assert text_of(opened.response) == "**This is not one of your pictures.**"
+    posted = await world.forge(bob, public, ids.again(request_id))
+    assert posted.ephemeral
+    assert text_of(posted.response) == "**This is not one of your pictures.**"
+    assert len(world.messages()) == 1
+
+
+async def test_a_page_beyond_the_last_is_the_last(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    await world.imagine("the only one")
+    await world.idle()
+    shown = await world.slash(world.alice, "history")
+    await world.forge(world.alice, shown.response, ids.history(999_999))
+    assert "the only one" in text_of(shown.response)
+
+
+async def test_history_of_bytes_that_are_gone(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    await world.imagine("gone by now")
+    await world.idle()
+    request_id = await _newest(world)
+    shown = await world.slash(world.alice, "history")
+    (picture,) = (world.settings.data_dir / "results").glob(f"{request_id}-1.*")
+    await asyncio.to_thread(picture.unlink)
+    opened = await world.choose(world.alice, shown.response, request_id)
+    assert "The picture is no longer kept." in text_of(opened.response)
+    assert pictures_of(opened.response) == []
+    assert "Post here" not in labels_of(opened.response)
+    posted = await world.forge(world.alice, opened.response, ids.again(request_id))
+    assert posted.ephemeral
+    assert text_of(posted.response) == "**These pictures are no longer kept.**"
+    assert len(world.messages()) == 1
+
+
+async def test_posting_again_needs_the_permission(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    await world.imagine("post me there")
+    await world.idle()
+    request_id = await _newest(world)
+    narrow = world.channel_without("attach_files")
+    shown = await world.slash(world.alice, "history", channel=narrow)
+    opened = await world.choose(world.alice, shown.response, request_id)
+    posted = await world.click(world.alice, opened.response, "Post here")
+    assert posted.ephemeral
+    assert "I lack Attach Files." in text_of(posted.response)
+    assert world.messages(narrow) == []
+
+
+# --- credits ---
+
+
+async def test_credits_before_and_after(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    before = await world.slash(world.alice, "credits")
+    assert before.ephemeral
+    assert "**160 credits left** of 160" in text_of(before.response)
+    assert "Nothing booked yet." in text_of(before.response)
+    await world.imagine("worth eight")
+    await world.idle()
+    after = await world.slash(world.alice, "credits")
+    assert "**152 credits left** of 160" in text_of(after.response)
+    assert "8 credits for a picture" in text_of(after.response)
+    assert f"In {world.guild.name}" in text_of(after.response)
+    await world.check_books(charged=8)
+
+
+async def test_about_and_help(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    about = await world.slash(world.alice, "about")
+    assert about.ephemeral
+    for words in ("Nano Banana Pro · 8 credits", "Nano Banana 2 · 5 credits", "Nano Banana · 3 credits", "Version "):
+        assert words in text_of(about.response)
+    shown = await world.slash(world.alice, "help")
+    assert shown.ephemeral
+    for command in world.client.tree.get_commands():
+        assert f"**/{command.name}**" in text_of(shown.response)
+
+
+# --- pictures that could not be brought to their owner ---
+
+
+async def _kept(world: DiscordWorld, prompt: str, **options: Any) -> None:
+    """Ask for a picture that no way leads to its owner for."""
+    ways = [("PATCH", "*/messages/*", 403, 50001), ("POST", "/channels/*", 403, 50013), ("POST", "/users/*", 403, 50007)]
+    for method, path, status, code in ways:
+        world.env.inject_error(method, path, status=status, code=code, times=None)
+    await world.imagine(prompt, **options)
+    await world.idle()
+    world.env.backend.faults.clear()
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_a_picture_that_waits_is_told_once_and_privately(discord_world: DiscordWorld, *, private: bool) -> None:
+    world = discord_world
+    await _kept(world, "waits in vain", private=private)
+    asked = await world.imagine("the next one")
+    await world.idle()
+    assert not asked.response.ephemeral
+    assert "the next one" in text_of(asked.response)
+    assert len(pictures_of(asked.response)) == 1
+    (notice,) = asked.followups
+    assert notice.ephemeral
+    assert "A picture of yours waits in /history." in text_of(notice)
+    listed = await world.click(world.alice, notice, "Show my pictures")
+    assert listed.followups == []
+    assert "● **waits in vain**" in text_of(notice)
+
+    again = await world.imagine("and one more")
+    await world.idle()
+    assert again.followups == []
+    await world.check_books(charged=24)
+
+
+async def test_a_picture_that_waits_can_be_posted_by_its_owner(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    await _kept(world, "found in the history")
+    shown = await world.slash(world.alice, "history")
+    assert "● **found in the history**" in text_of(shown.response)
+    opened = await world.choose(world.alice, shown.response, await _newest(world))
+    posted = await world.click(world.alice, opened.response, "Post here")
+    assert len(pictures_of(posted.response)) == 1
+    after = await world.slash(world.alice, "history")
+    assert "●" not in text_of(after.response)
+    assert f"/{world.channel.id}/{posted.response.id}" in text_of(after.response)
+
+
+# --- after a restart ---
+
+
+async def test_buttons_work_after_a_restart(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    await world.imagine("from before", count=2)
+    await world.idle()
+    shown = await world.slash(world.alice, "history")
+    await world.restart_client()
+    (message,) = world.messages()
+    full = await world.choose(world.member("bob"), message, "2")
+    assert len(pictures_of(full.response)) == 1
+    opened = await world.choose(world.alice, shown.response, await _newest(world))
+    assert len(pictures_of(opened.response)) == 2
+    await world.click(world.alice, opened.response, "Post here")
+    assert len(world.messages()) == 2
+    await world.imagine("from after")
+    await world.idle()
+    assert len(pictures_of(world.messages()[-1])) == 1
+    await world.check_books(charged=24)
+
+
+async def _newest(world: DiscordWorld) -> str:
+    page = await world.core.generations.history(user_id=world.alice.id, guild_id=world.guild.id, page=1)
+    return page.requests[0].id

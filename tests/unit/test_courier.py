@@ -1,0 +1,355 @@
+"""The delivery ladder: every rung, every fault, and what must never happen."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from random import Random
+
+import pytest
+from sqlalchemy import text
+
+from bot.generations.protocols import DeliveryFault
+from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
+from bot.sandbox.rivya_faults import Fault, FaultKind
+from tests.clocks import TestClock
+from tests.world import ALICE, MIB, World, Worlds
+
+EDIT, ORIGINAL, CHANNEL, DIRECT = Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL, Rung.CHANNEL, Rung.DIRECT
+F = DeliveryFault
+SHOWN, KEPT, WITHDRAWN = DeliveryState.SHOWN, DeliveryState.KEPT, DeliveryState.WITHDRAWN
+
+
+async def ended(world: World, request_id: str) -> None:
+    """Let the ladder come to its end; its waits are skipped one by one."""
+
+    async def over() -> bool:
+        async with world.database.read() as tx:
+            query = f"SELECT next_try_at_ms FROM deliveries WHERE request_id = '{request_id}'"
+            next_try_ms = await tx.scalar(text(query))
+        world.clock.advance(max((next_try_ms or 0) - world.clock.now_ms(), 0) / 1000)
+        view = await world.view(request_id)
+        return view.delivery in {SHOWN, KEPT, WITHDRAWN} and view.state is RequestState.SETTLED
+
+    await world.until(over)
+    await world.until_idle()
+
+
+LADDER = [
+    # (private, what each rung answers, the rungs that are tried, the end)
+    (False, {}, [EDIT], SHOWN),
+    (False, {EDIT: F.NO_ACCESS}, [EDIT, ORIGINAL], SHOWN),
+    (False, {EDIT: F.REJECTED}, [EDIT, ORIGINAL], SHOWN),
+    (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.TOKEN_DEAD}, [EDIT, ORIGINAL, CHANNEL], SHOWN),
+    (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.TOKEN_DEAD, CHANNEL: F.NO_ACCESS}, list(Rung), SHOWN),
+    (False, dict.fromkeys(Rung, F.NO_ACCESS), list(Rung), KEPT),
+    (False, {EDIT: F.GONE}, [EDIT], WITHDRAWN),
+    (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.GONE}, [EDIT, ORIGINAL], WITHDRAWN),
+    (True, {}, [ORIGINAL], SHOWN),
+    (True, {ORIGINAL: F.TOKEN_DEAD}, [ORIGINAL, DIRECT], SHOWN),
+    (True, {ORIGINAL: F.TOKEN_DEAD, DIRECT: F.NO_ACCESS}, [ORIGINAL, DIRECT], KEPT),
+    (True, {ORIGINAL: F.GONE}, [ORIGINAL], WITHDRAWN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("private", "answers", "tried", "end"), LADDER)
+async def test_each_rung_that_is_closed_leads_to_the_next(
+    world: World, private: bool, answers: dict[Rung, F], tried: list[Rung], end: DeliveryState
+) -> None:
+    world.discord.refuse = lambda rung, _try: answers.get(rung)
+    request_id = await world.imagine(private=private)
+    await world.until_idle()
+    assert world.discord.tries == tried
+    assert (await world.view(request_id)).delivery is end
+    assert len(world.discord.posts) == (1 if end is SHOWN else 0)
+    assert await world.core.generations.notices(ALICE) == (1 if end is KEPT else 0)
+    assert await world.core.generations.notices(ALICE) == 0
+    # Credits were captured before, and no way of delivery changes that.
+    await world.check_books(charged=8)
+    tries = len(world.discord.tries)
+    await world.pass_time(3600, step_s=600)
+    assert len(world.discord.tries) == tries
+
+
+async def test_a_transient_fault_repeats_the_same_way_and_makes_no_second_message(world: World) -> None:
+    world.discord.refuse = lambda _rung, number: F.TRANSIENT if number <= 5 else None
+    request_id = await world.imagine()
+    await ended(world, request_id)
+    assert world.discord.tries == [EDIT] * 6
+    assert len(world.discord.posts) == 1
+
+
+@pytest.mark.parametrize("rung", [EDIT, CHANNEL, DIRECT])
+async def test_a_way_that_is_stuck_for_half_an_hour_is_left(world: World, rung: Rung) -> None:
+    before = list(Rung)[: list(Rung).index(rung)]
+    world.discord.refuse = lambda at, _try: F.TRANSIENT if at is rung else F.NO_ACCESS if at in before else None
+    request_id = await world.imagine()
+    if rung is DIRECT:  # the last way is tried for a day
+        await world.until(lambda: world.discord.tries.count(DIRECT) > 3)
+        world.clock.advance(24 * 3600)
+    await ended(world, request_id)
+    stuck = [post for post in world.discord.attempts if post.rung is rung]
+    assert len(stuck) > 3
+    span_s = (stuck[-1].at_ms - stuck[0].at_ms) / 1000
+    if rung is DIRECT:
+        assert span_s > 23 * 3600
+        assert (await world.view(request_id)).delivery is KEPT
+    else:
+        assert 1500 < span_s < 3600
+        assert len(world.discord.posts) == 1
+
+
+async def test_one_message_has_one_nonce_and_is_looked_for_after_two_minutes(world: World) -> None:
+    """Discord forgets nonces: after two minutes the channel is searched for the message first."""
+    world.discord.refuse = lambda rung, number: None if number > 9 else F.TRANSIENT if rung is CHANNEL else F.NO_ACCESS
+    request_id = await world.imagine()
+    await ended(world, request_id)
+    tries = [post for post in world.discord.attempts if post.rung is CHANNEL]
+    assert len(tries) > 5
+    assert len({post.target.nonce for post in tries}) == 1
+    assert len(tries[0].target.nonce) <= 25
+    begun_ms = tries[0].at_ms
+    assert not tries[0].target.search_history
+    assert all(post.at_ms - begun_ms > 115_000 for post in tries if post.target.search_history)
+    assert tries[-1].target.search_history
+
+
+async def test_the_nonce_stays_when_another_picture_ends_between_two_tries(worlds: Worlds) -> None:
+    """The first try may have been posted: what came later is edited into that message."""
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=200))
+    async with worlds.open() as world:
+        stuck = True
+        world.discord.refuse = lambda rung, _try: (
+            F.NO_ACCESS if rung in {EDIT, ORIGINAL} and stuck else F.TRANSIENT if stuck else None
+        )
+        request_id = await world.imagine(count=2)
+        await world.until(lambda: [post for post in world.discord.attempts if post.rung is CHANNEL])
+        await world.pass_time(200, step_s=5)
+        await world.until_state(request_id, PictureState.FETCHED)
+        stuck = False
+        await ended(world, request_id)
+        tries = [post for post in world.discord.attempts if post.rung is CHANNEL]
+        assert len({post.target.nonce for post in tries}) == 1
+        assert [post.rung for post in world.discord.posts] == [CHANNEL, EDIT]
+        assert world.discord.posts[1].target.message_id == world.discord.posts[0].message_id
+        assert len(world.discord.posts[1].files) == 2
+        assert (await world.view(request_id)).delivery is SHOWN
+
+
+async def test_a_try_that_a_crash_left_open_is_repeated_under_its_nonce(worlds: Worlds) -> None:
+    worlds.discord.doors.clear()
+
+    def closed(rung: Rung, _number: int) -> F | None:
+        acknowledgement = worlds.discord.attempts[-1].target.message_id == 5002
+        return F.NO_ACCESS if rung is ORIGINAL or (rung is EDIT and acknowledgement) else None
+
+    worlds.discord.refuse = closed
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until(lambda: worlds.discord.posts)
+        await world.crash()
+    worlds.discord.doors.set()
+    async with worlds.open() as world:
+        await world.until_idle()
+        first, second = [post for post in worlds.discord.posts if post.rung is CHANNEL]
+        assert first.target.nonce == second.target.nonce
+        # What stands there may be older: it is edited to be sure, in place.
+        assert [post.rung for post in worlds.discord.posts] == [CHANNEL, CHANNEL, EDIT]
+        assert worlds.discord.posts[2].message_id == second.message_id
+        assert (await world.view(request_id)).delivery is SHOWN
+
+
+async def test_a_picture_that_ends_while_another_is_posted_is_shown_too(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=100))
+    async with worlds.open() as world:
+        world.discord.doors.clear()
+        request_id = await world.imagine(count=2)
+        await world.until(lambda: world.discord.posts)
+        await world.until_state(request_id, PictureState.FETCHED)
+        assert len(world.discord.posts[0].files) == 1
+        world.discord.doors.set()
+        await world.until_idle()
+        assert len(world.discord.posts[-1].files) == 2
+        await world.crash()
+        assert (await world.view(request_id)).delivery is SHOWN
+
+
+async def test_a_crash_right_after_such_a_post_loses_no_picture(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=100))
+    async with worlds.open() as world:
+        world.discord.doors.clear()
+        request_id = await world.imagine(count=2)
+        await world.until(lambda: world.discord.posts)
+        await world.until_state(request_id, PictureState.FETCHED)
+        world.discord.refuse = lambda _rung, _try: F.TRANSIENT
+        worlds.discord.doors.set()
+        await world.until(lambda: len(world.discord.attempts) > 1)
+        await world.crash()
+    worlds.discord.refuse = lambda _rung, _try: None
+    async with worlds.open() as world:
+        await world.until_idle()
+        assert len(world.discord.posts[-1].files) == 2
+
+
+# --- tokens and privacy ---
+
+
+async def test_a_private_result_goes_to_no_channel_whatever_fails(worlds: Worlds, clock: TestClock) -> None:
+    faults = [None, *F]
+    rng = Random(11)
+    worlds.rivya.variants.task_s = (1.0, 30.0)
+    async with worlds.open(member_credits_per_month=None, account_credits_per_day=None, max_running_per_member=90) as w:
+        answers: dict[tuple[str, int], F | None] = {}
+
+        def refuse(_rung: Rung, number: int) -> F | None:
+            return answers.setdefault(("", number), rng.choice(faults))
+
+        w.discord.refuse = refuse
+        requests = [await w.imagine(private=True, count=rng.randint(1, 3)) for _ in range(12)]
+        for request_id in requests:
+            await ended(w, request_id)
+        direct = {post.message_id for post in w.discord.posts if post.rung is DIRECT}
+        for post in w.discord.attempts:
+            assert post.rung is not CHANNEL
+            # A message that we sent to the person may be edited; the acknowledgement is none of ours to edit.
+            assert post.rung is not EDIT or post.target.message_id in direct
+        assert {post.rung for post in w.discord.attempts} >= {ORIGINAL, DIRECT}
+        assert all(post.rung is ORIGINAL for post in w.discord.progress)
+        assert (await w.audit()).findings == ()
+
+
+async def test_without_a_token_a_private_result_is_a_direct_message(worlds: Worlds, clock: TestClock) -> None:
+    worlds.rivya.variants.task_s = (400.0, 400.0)
+    async with worlds.open() as world:
+        request_id = await world.imagine(private=True)
+        await world.until_state(request_id, PictureState.PAINTING)
+        clock.advance(850)
+        await world.until_idle()
+        clock.advance(850)
+        await world.until_idle()
+        other = await world.imagine(private=True)
+        await world.until_state(other, PictureState.PAINTING)
+        async with world.database.read() as tx:
+            (expires_ms,) = (
+                await tx.exec_driver_sql(f"SELECT token_expires_at_ms FROM requests WHERE id = '{other}'")
+            ).one()
+        worlds.discord.refuse = lambda _rung, _try: F.TRANSIENT
+        clock.advance(450)
+        await world.until(lambda: [post for post in world.discord.attempts if post.view.id == other])
+        clock.advance((expires_ms - clock.now_ms()) / 1000 + 1)
+        worlds.discord.refuse = lambda _rung, _try: None
+        await ended(world, other)
+        assert [post.rung for post in world.discord.posts] == [ORIGINAL, DIRECT]
+        await world.check_books(charged=16)
+
+
+# --- size ---
+
+
+async def test_what_is_too_large_is_made_smaller_until_it_fits(worlds: Worlds) -> None:
+    worlds.rivya.variants.quick_pictures = False
+    worlds.rivya.variants.heavy_pictures = True
+    async with worlds.open() as world:
+        world.discord.most_bytes = 700_000
+        await world.imagine(count=2)
+        await world.until_idle()
+        sizes = [sum(post.sizes) for post in world.discord.attempts]
+        assert all(later < earlier for earlier, later in pairwise(sizes))
+        assert sizes[-1] <= 700_000 < sizes[0]
+        (post,) = world.discord.posts
+        assert all(file.fitted for file in post.files)
+        assert "Made smaller to fit" in post.words
+        await world.check_books(charged=16)
+
+
+async def test_what_can_not_be_made_small_enough_waits_in_the_history(worlds: Worlds) -> None:
+    async with worlds.open() as world:
+        world.discord.most_bytes = 10
+        request_id = await world.imagine()
+        await world.until_idle()
+        assert (await world.view(request_id)).delivery is KEPT
+        assert world.discord.tries == [EDIT, ORIGINAL, CHANNEL, DIRECT]
+        assert await world.core.generations.notices(ALICE) == 1
+
+
+async def test_a_later_way_has_its_own_limit(worlds: Worlds) -> None:
+    worlds.rivya.variants.quick_pictures = False
+    worlds.rivya.variants.heavy_pictures = True
+    async with worlds.open() as world:
+        world.discord.limit_bytes = 400_000
+        world.discord.refuse = lambda rung, _try: F.NO_ACCESS if rung is EDIT else None
+        await world.imagine(origin=world.origin(upload_limit_bytes=25 * MIB))
+        await world.until_idle()
+        first, second = world.discord.attempts
+        assert first.sizes[0] <= 400_000
+        assert not second.files[0].fitted
+
+
+# --- the ping and the progress ---
+
+
+async def test_the_ping_goes_out_once(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=200))
+    async with worlds.open() as world:
+        await world.imagine(count=2, notify=True)
+        await world.imagine(notify=False)
+        await world.until(lambda: len(world.discord.posts) == 2)
+        await world.pass_time(300, step_s=10)
+        await world.until_idle()
+        assert len(world.discord.posts) == 3
+        assert len(world.discord.pings) == 1
+        assert world.discord.pings[0].delivered_message_id
+    async with worlds.open() as world:
+        await world.until_idle()
+        assert len(world.discord.pings) == 1
+
+
+async def test_nobody_is_pinged_for_a_failure(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_FAILS))
+    async with worlds.open() as world:
+        await world.imagine(notify=True)
+        await world.until_idle()
+        assert not world.discord.pings
+
+
+async def test_progress_comes_at_a_rate_discord_likes_and_never_after_the_result(worlds: Worlds) -> None:
+    worlds.rivya.variants.task_s = (120.0, 120.0)
+    async with worlds.open() as world:
+        request_id = await world.imagine(references=tuple(world.cdn.add(f"{n}.png") for n in range(3)))
+        await world.until_idle()
+        times = [post.at_ms for post in world.discord.progress]
+        assert len(times) > 4
+        assert all(later - earlier >= 2500 for earlier, later in pairwise(times))
+        assert all(post.at_ms <= world.discord.posts[0].at_ms for post in world.discord.progress)
+        before = len(times)
+        for _ in range(5):
+            world.core.engine.wake(request_id)
+            await world.until_idle()
+        assert len(world.discord.progress) == before
+        assert len(world.discord.posts) == 1
+
+
+async def test_progress_that_is_refused_for_good_is_not_tried_again(worlds: Worlds) -> None:
+    tries = []
+
+    def refuse(rung: Rung) -> F:
+        tries.append(rung)
+        return F.NO_ACCESS
+
+    worlds.discord.refuse_progress = refuse
+    async with worlds.open() as world:
+        await world.imagine()
+        await world.until_idle()
+        assert len(tries) == 1
+        assert len(world.discord.posts) == 1
+
+
+async def test_a_file_that_somebody_removed_does_not_keep_the_others_from_their_owner(worlds: Worlds) -> None:
+    async with worlds.open() as world:
+        world.discord.refuse = lambda _rung, _try: F.TRANSIENT
+        request_id = await world.imagine(count=2)
+        await world.until(lambda: world.discord.attempts)
+        view = await world.view(request_id)
+        (worlds.folder / str(view.pictures[0].path)).unlink()
+        world.discord.refuse = lambda _rung, _try: None
+        await ended(world, request_id)
+        assert [file.position for file in world.discord.posts[-1].files] == [2]
