@@ -77,7 +77,7 @@ class DiscordDelivery:
             await place.send(
                 ready_words(view, mention=True),
                 reference=reference,  # type: ignore[arg-type]  # None is taken, the stub's overloads forget it
-                allowed_mentions=discord.AllowedMentions(users=[discord.Object(view.user_id)], replied_user=False),
+                allowed_mentions=_only(view.user_id),
                 nonce=f"{view.id}-ping",
             )
 
@@ -115,7 +115,7 @@ class DiscordDelivery:
                 view=card,
                 files=[_file(view, file) for file in files],
                 nonce=target.nonce,
-                allowed_mentions=discord.AllowedMentions(users=[discord.Object(view.user_id)]),
+                allowed_mentions=_only(view.user_id),
             )
             return Posted(message.channel.id, message.id)
 
@@ -157,6 +157,10 @@ class _Original(int):
 
 
 _ORIGINAL = _Original()
+
+
+def _only(user_id: int) -> discord.AllowedMentions:
+    return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[discord.Object(user_id)])
 
 
 def _fault_of(error: discord.HTTPException, *, by_token: bool) -> DeliveryFault:

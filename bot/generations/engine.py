@@ -159,7 +159,7 @@ class Engine:
     async def _void(self, before_ms: int) -> None:
         """Void what was accepted until ``before_ms`` and is not acknowledged."""
         async with self._database.read() as tx:
-            unseen = await GenerationsRepository(tx).requests_in(RequestState.ACCEPTED)
+            unseen = await GenerationsRepository(tx).open_requests(RequestState.ACCEPTED)
         for request in unseen:
             if request.created_at_ms > before_ms:
                 continue
@@ -177,7 +177,7 @@ class Engine:
     async def _resume(self) -> None:
         async with self._database.read() as tx:
             rows = GenerationsRepository(tx)
-            running = await rows.requests_in(RequestState.RUNNING)
+            running = await rows.open_requests(RequestState.RUNNING)
             deliveries = await rows.open_deliveries()
         for request in running:
             self.wake(request.id)
@@ -321,7 +321,7 @@ class Engine:
         """Pick up what nobody works on: its command was cancelled before it could acknowledge, or to wake us."""
         await self._void(self._clock.now_ms() - int(ACKNOWLEDGED_WITHIN_S * 1000))
         async with self._database.read() as tx:
-            running = await GenerationsRepository(tx).requests_in(RequestState.RUNNING)
+            running = await GenerationsRepository(tx).open_requests(RequestState.RUNNING)
         for request in running:
             self.wake(request.id)
 

@@ -20,7 +20,7 @@ class DeliveryFault(StrEnum):
     """The message was deleted (10008): it is not posted again."""
     NO_ACCESS = "no_access"
     """This way is closed for good: no permission, no channel, no DM (50001, 50013, 10003, 50007)."""
-    TOKEN_DEAD = "token_dead"
+    TOKEN_DEAD = "token_dead"  # noqa: S105 - a word, no secret
     """The interaction's token no longer works (50027, 10015, 401, 404 on the webhook)."""
     TOO_LARGE = "too_large"
     """413/40005: the files must be made smaller."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, and_, func, insert, or_, select, update
+from sqlalchemy import Table, and_, func, insert, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +26,11 @@ from bot.storage.tables import (
 )
 
 R = TypeVar("R")
+
+# The conditions of the partial indexes, word for word: SQLite uses such an index only for a condition that it can see.
+_OPEN_PICTURE = text("pictures.state NOT IN ('fetched', 'failed', 'cancelled', 'lost')")
+_OPEN_REQUEST = text("requests.state IN ('accepted', 'running')")
+_OPEN_DELIVERY = text("deliveries.state IN ('waiting', 'due')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +248,7 @@ class GenerationsRepository:
         query = (
             select(func.count())
             .select_from(pictures.join(requests))
-            .where(pictures.c.state.in_(("held", "submitting", "painting", "fetching")))
+            .where(_OPEN_PICTURE, pictures.c.state.in_(("held", "submitting", "painting", "fetching")))
         )
         if user_id is not None:
             query = query.where(requests.c.user_id == user_id)
@@ -252,10 +257,9 @@ class GenerationsRepository:
     async def promised_credits(self, since_ms: int) -> int:
         """Sum what a reading of the provider's balance at ``since_ms`` doesn't show yet, taken or still to be."""
         not_shown = or_(pictures.c.submitted_at_ms.is_(None), pictures.c.submitted_at_ms >= since_ms)
-        open_now = pictures.c.state.in_(("held", "submitting", "painting", "overdue", "unknown", "fetching"))
         taken_since = and_(pictures.c.path.is_not(None), pictures.c.finished_at_ms >= since_ms)
         promised = 0
-        for which in (open_now, taken_since):
+        for which in (_OPEN_PICTURE, taken_since):
             amount = func.coalesce(pictures.c.final_credits, pictures.c.reserved_credits, pictures.c.price_credits)
             promised += int(await self._connection.scalar(select(func.sum(amount)).where(which, not_shown)) or 0)
         return promised
@@ -266,10 +270,11 @@ class GenerationsRepository:
         """Return a request."""
         return await self._one(RequestRow, select(requests).where(requests.c.id == request_id))
 
-    async def requests_in(self, state: RequestState) -> list[RequestRow]:
-        """Return all requests in a state, oldest first."""
+    async def open_requests(self, state: RequestState) -> list[RequestRow]:
+        """Return all requests that are ``state`` (ACCEPTED or RUNNING), oldest first."""
         return await self._all(
-            RequestRow, select(requests).where(requests.c.state == state).order_by(requests.c.created_at_ms)
+            RequestRow,
+            select(requests).where(_OPEN_REQUEST, requests.c.state == state).order_by(requests.c.created_at_ms),
         )
 
     async def move_request(self, request_id: str, before: RequestState, after: RequestState, **values: Any) -> bool:
@@ -311,8 +316,8 @@ class GenerationsRepository:
     async def pictures_in(
         self, states: Collection[PictureState], *, look_before_ms: int | None = None
     ) -> list[PictureRow]:
-        """Return the pictures in any of ``states``; with ``look_before_ms`` those whose slow look is due."""
-        query = select(pictures).where(pictures.c.state.in_(states))
+        """Return the pictures in any of ``states`` (no final ones); ``look_before_ms``: whose slow look is due."""
+        query = select(pictures).where(_OPEN_PICTURE, pictures.c.state.in_(states))
         if look_before_ms is not None:
             query = query.where(pictures.c.next_look_at_ms <= look_before_ms)
         return await self._all(PictureRow, query.order_by(pictures.c.request_id, pictures.c.position))
@@ -462,7 +467,7 @@ class GenerationsRepository:
             .join(requests, requests.c.id == deliveries.c.request_id)
             .where(
                 requests.c.state.in_((RequestState.RUNNING, RequestState.SETTLED)),
-                deliveries.c.state.in_((DeliveryState.WAITING, DeliveryState.DUE)),
+                _OPEN_DELIVERY,
             )
             .order_by(requests.c.created_at_ms)
         )
@@ -508,7 +513,7 @@ class GenerationsRepository:
         return await self._all(
             RequestRow,
             select(requests)
-            .where(requests.c.user_id == user_id, requests.c.state == RequestState.RUNNING)
+            .where(_OPEN_REQUEST, requests.c.user_id == user_id, requests.c.state == RequestState.RUNNING)
             .order_by(requests.c.created_at_ms.desc()),
         )
 

@@ -43,8 +43,6 @@ and each instance what is known of its origin: ``provider_code``, ``provider_mes
 is never part of it.
 """
 
-
-
 from __future__ import annotations
 
 from typing import ClassVar

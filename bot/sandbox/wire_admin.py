@@ -120,7 +120,8 @@ class _Desk:
 
         async def handle(request: web.Request) -> Any:
             given = _decoded(await request.json())
-            done = act(*(given.pop(item) for item in names), **given)
+            first = [given.pop(item) for item in names]
+            done = act(*first, **given.pop("options", {}), **given)
             result = await done if inspect.isawaitable(done) else done
             return asdict(result) if is_dataclass(result) and not isinstance(result, type) else {"id": result}
 

@@ -101,6 +101,7 @@ class Rest:
             await _read(request, call)
         except (ConnectionError, ValueError):
             record.status = 400
+            self._books.touch()
             return web.Response(status=400)
         return await self._play(request, record, struck, lambda: self._answer(call))
 

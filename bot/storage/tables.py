@@ -170,6 +170,8 @@ reference_images = Table(
     CheckConstraint("state IN ('waiting', 'ready', 'uploaded', 'refused', 'dropped')", name="state"),
 )
 
+Index("ix_reference_images_bytes", reference_images.c.request_id, sqlite_where=reference_images.c.path.is_not(None))
+
 pictures = Table(
     "pictures",
     metadata,
@@ -243,7 +245,7 @@ deliveries = Table(
     Column("noticed_at_ms", BigInteger),  # when the person was told that it waits in /history
     CheckConstraint("state IN ('waiting', 'due', 'shown', 'kept', 'withdrawn')", name="state"),
 )
-Index("ix_deliveries_open", deliveries.c.state, sqlite_where=text("state IN ('due', 'kept')"))
+Index("ix_deliveries_open", deliveries.c.state, sqlite_where=text("state IN ('waiting', 'due')"))
 
 # --- the bot's own memory ---
 

@@ -133,9 +133,7 @@ class DiscordWorld:
 
     def channel_without(self, *permissions: str) -> Any:
         overwrite = discord.PermissionOverwrite(**dict.fromkeys(permissions, False))
-        return self.guild.create_text_channel(
-            f"narrow-{next(self._names)}", overwrites={self.client.user: overwrite}
-        )
+        return self.guild.create_text_channel(f"narrow-{next(self._names)}", overwrites={self.client.user: overwrite})
 
     # --- what a member does ---
 
@@ -269,7 +267,9 @@ def _picture(form: str, width: int, height: int, colour: tuple[int, int, int]) -
 
 
 @asynccontextmanager
-async def open_world(folder: Path, *, variants: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[DiscordWorld]:
+async def open_world(
+    folder: Path, *, variants: dict[str, Any] | None = None, **settings: Any
+) -> AsyncIterator[DiscordWorld]:
     """Start everything; every body that the bot sends until the end is checked against Discord's document."""
     clock = TestClock()
     async with AsyncExitStack() as stack:
@@ -326,7 +326,9 @@ def check_bodies(world: DiscordWorld) -> None:
     schema = discord_schema()
     sent = [entry for entry in world.env.http_requests if entry.json is not None]
     assert sent
-    alike = {re.sub(r"[0-9]+|[0-9a-f]{6,16}", "0", f"{entry.method} {entry.path} {entry.json}"): entry for entry in sent}
+    alike = {
+        re.sub(r"[0-9]+|[0-9a-f]{6,16}", "0", f"{entry.method} {entry.path} {entry.json}"): entry for entry in sent
+    }
     problems = {
         f"{entry.method} {entry.path}: {problem}"
         for entry in alike.values()

@@ -55,7 +55,9 @@ async def test_the_choices_are_exactly_the_catalogues(discord_world: DiscordWorl
     offered_models = {choice.value: choice.name for choice in command.get_parameter("model").choices}  # type: ignore[union-attr]
     assert offered_models == {model.id: model.label for model in models}
     most = max(model.max_references for model in models if model.id == Catalogue().default.id)
-    assert [p.name for p in command.parameters if p.name.startswith("image_")] == [f"image_{n}" for n in range(1, most + 1)]
+    assert [p.name for p in command.parameters if p.name.startswith("image_")] == [
+        f"image_{n}" for n in range(1, most + 1)
+    ]
 
 
 def _labels(payloads: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:

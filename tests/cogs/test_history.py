@@ -141,7 +141,11 @@ async def test_about_and_help(discord_world: DiscordWorld) -> None:
 
 async def _kept(world: DiscordWorld, prompt: str, **options: Any) -> None:
     """Ask for a picture that no way leads to its owner for."""
-    ways = [("PATCH", "*/messages/*", 403, 50001), ("POST", "/channels/*", 403, 50013), ("POST", "/users/*", 403, 50007)]
+    ways = [
+        ("PATCH", "*/messages/*", 403, 50001),
+        ("POST", "/channels/*", 403, 50013),
+        ("POST", "/users/*", 403, 50007),
+    ]
     for method, path, status, code in ways:
         world.env.inject_error(method, path, status=status, code=code, times=None)
     await world.imagine(prompt, **options)

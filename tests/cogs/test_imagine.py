@@ -168,7 +168,9 @@ async def test_nothing_to_paint(discord_world: DiscordWorld, prompt: str | None)
 
 async def test_an_image_that_is_too_large_is_refused_at_once(discord_world: DiscordWorld) -> None:
     await _refused(
-        discord_world, "huge.png is 31 MB; Nano Banana Pro takes at most 30 MB each.", image_1=("huge.png", bytes(31_000_000))
+        discord_world,
+        "huge.png is 31 MB; Nano Banana Pro takes at most 30 MB each.",
+        image_1=("huge.png", bytes(31_000_000)),
     )
 
 
@@ -320,7 +322,18 @@ async def test_what_a_prompt_says_does_nothing(discord_world: DiscordWorld) -> N
             assert "\\u202e" not in text
     message = world.messages()[0]
     said = re.sub(r"\\.", "", text_of(message))  # what a backslash stands before is shown as it is
-    for live in ("<@1>", "@everyone", "@here", "**bold**", "[a](", "https://evil", "<t:0:R>", "<:x:1>", "||sp", "`code`"):
+    for live in (
+        "<@1>",
+        "@everyone",
+        "@here",
+        "**bold**",
+        "[a](",
+        "https://evil",
+        "<t:0:R>",
+        "<:x:1>",
+        "||sp",
+        "`code`",
+    ):
         assert live not in said
     assert "\n# head" not in said
     assert message.flags.components_v2

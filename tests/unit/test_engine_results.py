@@ -251,7 +251,7 @@ async def test_a_request_that_is_cancelled_before_its_acknowledgement_ends(world
 
 
 async def test_a_cancel_against_a_submit_has_one_winner(worlds: Worlds) -> None:
-    rounds = 40
+    rounds = 24
     async with worlds.open(member_credits_per_month=10_000, max_running_per_member=100) as world:
         freed, wait_s = 0, 0.0
         for _ in range(rounds):

@@ -33,6 +33,7 @@ from bot.credits.windows import month_of
 from bot.storage import Database, open_database
 from bot.storage.tables import entries, legs
 from tests.books import GUILD, USER, add_request, end, fetch
+from tests.plans import Recorder, plan_of
 
 DAY_MS = 86_400_000
 NOW_MS = 1_790_000_000_000  # 21 September 2026
@@ -289,7 +290,6 @@ async def test_the_queries_of_every_day_use_their_indexes(database: Database, pu
     seen: list[tuple[str, Any]] = []
 
     async def work(tx: AsyncConnection) -> list[str]:
-        rows = CreditsRepository(tx)
         statements = Recorder(tx, seen)
         rows = CreditsRepository(statements)  # type: ignore[arg-type]
         await rows.settlement_of(1)
@@ -302,35 +302,11 @@ async def test_the_queries_of_every_day_use_their_indexes(database: Database, pu
         await rows.all_used(NOW_MS)
         await rows.latest(1, 5)
         await rows.legs_of(1, 2)
-        return [
-            f"{step.detail} IN {statement}"
-            for statement, values in seen
-            for step in await tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-        ]
+        return await plan_of(tx, seen)
 
     plan = await database.write(work)
     assert len(seen) == 10
     assert [step for step in plan if step.startswith("SCAN")] == []
-
-
-class Recorder:
-    """Stands before a connection and notes what is asked of it."""
-
-    def __init__(self, connection: AsyncConnection, seen: list[tuple[str, Any]]) -> None:
-        self._connection = connection
-        self._seen = seen
-
-    def _note(self, statement: Any) -> None:
-        compiled = statement.compile(dialect=self._connection.dialect, compile_kwargs={"render_postcompile": True})
-        self._seen.append((str(compiled), tuple(compiled.params[name] for name in compiled.positiontup)))
-
-    async def execute(self, statement: Any) -> Any:
-        self._note(statement)
-        return await self._connection.execute(statement)
-
-    async def scalar(self, statement: Any) -> Any:
-        self._note(statement)
-        return await self._connection.scalar(statement)
 
 
 # --- a long life against a plain model ---

@@ -147,7 +147,7 @@ CREATE TABLE deliveries (
 )
 """,
     """
-CREATE INDEX ix_deliveries_open ON deliveries (state) WHERE state IN ('due', 'kept')
+CREATE INDEX ix_deliveries_open ON deliveries (state) WHERE state IN ('waiting', 'due')
 """,
     """
 CREATE TABLE legs (
@@ -245,6 +245,9 @@ CREATE TABLE reference_images (
     CONSTRAINT ck_reference_images_state CHECK (state IN ('waiting', 'ready', 'uploaded', 'refused', 'dropped')),
     CONSTRAINT fk_reference_images_request_id FOREIGN KEY(request_id) REFERENCES requests (id)
 )
+""",
+    """
+CREATE INDEX ix_reference_images_bytes ON reference_images (request_id) WHERE path IS NOT NULL
 """,
     """
 CREATE TABLE attempts (

@@ -1,0 +1,36 @@
+"""How SQLite would carry out what a repository asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class Recorder:
+    """Stands before a connection and notes what is asked of it."""
+
+    def __init__(self, connection: AsyncConnection, seen: list[tuple[str, Any]]) -> None:
+        self._connection = connection
+        self._seen = seen
+
+    def _note(self, statement: Any) -> None:
+        compiled = statement.compile(dialect=self._connection.dialect, compile_kwargs={"render_postcompile": True})
+        self._seen.append((str(compiled), tuple(compiled.params[name] for name in compiled.positiontup)))
+
+    async def execute(self, statement: Any) -> Any:
+        self._note(statement)
+        return await self._connection.execute(statement)
+
+    async def scalar(self, statement: Any) -> Any:
+        self._note(statement)
+        return await self._connection.scalar(statement)
+
+
+async def plan_of(connection: AsyncConnection, seen: list[tuple[str, Any]]) -> list[str]:
+    """Return the steps of each statement, each with the statement it belongs to."""
+    return [
+        f"{step.detail} IN {statement}"
+        for statement, values in seen
+        for step in await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+    ]

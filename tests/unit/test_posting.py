@@ -1,0 +1,300 @@
+"""The Discord side of delivery, through discord.py's own HTTP layer, against a small REST server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import discord
+import pytest
+
+from bot.generations.protocols import DeliveryError, DeliveryFault, PostFile, Target
+from bot.generations.states import PictureState, Rung
+from bot.generations.values import RequestView
+from bot.posting import DiscordDelivery
+from bot.ui import ids
+from tests.discord_rest import (
+    APPLICATION_ID,
+    BOT_ID,
+    DM_CHANNEL_ID,
+    DiscordRest,
+    attachment,
+    message,
+    serve_discord_rest,
+)
+from tests.ui_samples import picture, request
+
+CHANNEL, GUILD, OWNER, MESSAGE = 30, 20, 10, 40
+VIEW = request(picture(), channel_id=CHANNEL, guild_id=GUILD, user_id=OWNER, message_id=MESSAGE)
+TARGET = Target(APPLICATION_ID, "interaction-token", MESSAGE, nonce="0123456789ab7f3a-6a000000")
+
+
+@pytest.fixture
+async def rest() -> AsyncIterator[DiscordRest]:
+    async with serve_discord_rest() as rest:
+        yield rest
+
+
+@pytest.fixture
+async def delivery(rest: DiscordRest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordDelivery]:
+    monkeypatch.setattr(discord.http.Route, "BASE", rest.url)
+    client = discord.Client(intents=discord.Intents(guilds=True))
+    await client.login("a-token")
+    rest.sent.clear()
+    delivery = DiscordDelivery()
+    delivery.client = client
+    yield delivery
+    await client.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[PostFile]:
+    path = tmp_path / "p.png"
+    path.write_bytes(b"a picture")
+    return [PostFile(1, path, f"nano-banana-{VIEW.reference}-1.png", fitted=False)]
+
+
+Post = Callable[[DiscordDelivery, list[PostFile]], Coroutine[Any, Any, Any]]
+WAYS: dict[str, Post] = {
+    "edit_message": lambda d, f: d.post(Rung.EDIT_MESSAGE, VIEW, TARGET, f),
+    "edit_original": lambda d, f: d.post(Rung.EDIT_ORIGINAL, VIEW, TARGET, f),
+    "channel": lambda d, f: d.post(Rung.CHANNEL, VIEW, TARGET, f),
+    "direct": lambda d, f: d.post(Rung.DIRECT, VIEW, TARGET, f),
+    "progress": lambda d, _f: d.show_progress(Rung.EDIT_MESSAGE, VIEW, TARGET),
+    "void": lambda d, _f: d.say_void(APPLICATION_ID, "interaction-token"),
+    "ping": lambda d, _f: d.ping(VIEW),
+}
+
+
+async def test_where_each_way_leads(delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile]) -> None:
+    posted = {name: await way(delivery, files) for name, way in WAYS.items()}
+    assert [(sent.method, sent.path, len(sent.files)) for sent in rest.sent] == [
+        ("PATCH", f"/channels/{CHANNEL}/messages/{MESSAGE}", 1),
+        ("PATCH", f"/webhooks/{APPLICATION_ID}/interaction-token/messages/@original", 1),
+        ("POST", f"/channels/{CHANNEL}/messages", 1),
+        ("POST", "/users/@me/channels", 0),
+        ("POST", f"/channels/{DM_CHANNEL_ID}/messages", 1),
+        ("PATCH", f"/channels/{CHANNEL}/messages/{MESSAGE}", 0),
+        ("PATCH", f"/webhooks/{APPLICATION_ID}/interaction-token/messages/@original", 0),
+        ("POST", f"/channels/{CHANNEL}/messages", 0),
+    ]
+    assert (posted["edit_message"].channel_id, posted["edit_message"].message_id) == (CHANNEL, MESSAGE)
+    assert (posted["channel"].channel_id, posted["channel"].message_id) == (CHANNEL, 7777)
+    assert posted["direct"].channel_id == DM_CHANNEL_ID
+
+
+async def test_a_new_message_is_sent_once_by_its_nonce(
+    delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile]
+) -> None:
+    for way in ("channel", "direct", "ping"):
+        await WAYS[way](delivery, files)
+    for sent in rest.calls("POST", "/messages"):
+        assert sent.body["enforce_nonce"] is True
+        assert 0 < len(sent.body["nonce"]) <= 25
+    first, second, ping = (sent.body for sent in rest.calls("POST", "/messages"))
+    assert first["nonce"] == second["nonce"] == TARGET.nonce != ping["nonce"]
+    assert first["allowed_mentions"] == {"parse": [], "users": [OWNER]}
+    assert f"<@{OWNER}>" in str(first["components"])
+    assert ping["message_reference"]["fail_if_not_exists"] is False
+
+
+TABLE = [
+    (404, 10008, DeliveryFault.GONE),
+    (404, 10003, DeliveryFault.NO_ACCESS),
+    (403, 50001, DeliveryFault.NO_ACCESS),
+    (403, 50013, DeliveryFault.NO_ACCESS),
+    (403, 50007, DeliveryFault.NO_ACCESS),
+    (403, 50278, DeliveryFault.NO_ACCESS),
+    (403, 0, DeliveryFault.NO_ACCESS),
+    (400, 50035, DeliveryFault.REJECTED),
+    (400, 50083, DeliveryFault.REJECTED),
+    (413, 40005, DeliveryFault.TOO_LARGE),
+    (400, 40005, DeliveryFault.TOO_LARGE),
+    (413, 0, DeliveryFault.TOO_LARGE),
+    (408, 0, DeliveryFault.TRANSIENT),
+    (429, 0, DeliveryFault.TRANSIENT),  # without a Via header: not from Discord's own limiter
+]
+
+
+@pytest.mark.parametrize("way", ["edit_message", "edit_original", "channel"])
+@pytest.mark.parametrize(("status", "code", "fault"), TABLE)
+async def test_what_discord_answers_decides_what_is_tried_next(
+    delivery: DiscordDelivery,
+    rest: DiscordRest,
+    files: list[PostFile],
+    way: str,
+    status: int,
+    code: int,
+    fault: DeliveryFault,
+) -> None:
+    rest.answer("*", "/messages", status, code)
+    with pytest.raises(DeliveryError) as failed:
+        await WAYS[way](delivery, files)
+    assert failed.value.fault is fault
+
+
+@pytest.mark.parametrize(
+    ("way", "status", "code", "fault"),
+    [
+        ("edit_original", 401, 50027, DeliveryFault.TOKEN_DEAD),
+        ("edit_original", 404, 10015, DeliveryFault.TOKEN_DEAD),
+        ("edit_original", 401, 0, DeliveryFault.TOKEN_DEAD),
+        # The bot's own token: the operator's to mend, and no reason to give a result up.
+        ("edit_message", 401, 0, DeliveryFault.TRANSIENT),
+        ("edit_message", 503, 0, DeliveryFault.TRANSIENT),
+        ("channel", 503, 0, DeliveryFault.TRANSIENT),
+        ("channel", 401, 0, DeliveryFault.TRANSIENT),
+        ("progress", 503, 0, DeliveryFault.TRANSIENT),
+        ("void", 404, 10015, DeliveryFault.TOKEN_DEAD),
+        ("ping", 403, 50013, DeliveryFault.NO_ACCESS),
+        ("direct", 403, 50007, DeliveryFault.NO_ACCESS),
+    ],
+)
+async def test_whose_token_it_is_makes_a_difference(
+    delivery: DiscordDelivery,
+    rest: DiscordRest,
+    files: list[PostFile],
+    way: str,
+    status: int,
+    code: int,
+    fault: DeliveryFault,
+) -> None:
+    rest.answer("*", "/messages", status, code)
+    with pytest.raises(DeliveryError) as failed:
+        await WAYS[way](delivery, files)
+    assert failed.value.fault is fault
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_without_a_connection_it_is_tried_later(
+    delivery: DiscordDelivery, files: list[PostFile], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(discord.http.Route, "BASE", "http://127.0.0.1:9/api/v10")
+    with pytest.raises(DeliveryError) as failed:
+        await WAYS[way](delivery, files)
+    assert failed.value.fault is DeliveryFault.TRANSIENT
+
+
+@pytest.mark.parametrize("state", ["none", "not logged in", "closed", "session closed"])
+async def test_before_and_after_the_connection_it_is_tried_later(
+    delivery: DiscordDelivery, files: list[PostFile], state: str
+) -> None:
+    client = delivery.client
+    assert client is not None
+    if state == "none":
+        delivery.client = None
+    elif state == "not logged in":
+        delivery.client = discord.Client(intents=discord.Intents.none())
+    elif state == "closed":
+        await client.close()
+    else:
+        await client.http.close()
+    for way in WAYS.values():
+        with pytest.raises(DeliveryError) as failed:
+            await way(delivery, files)
+        assert failed.value.fault is DeliveryFault.TRANSIENT
+
+
+# --- a message whose answer was lost ---
+
+
+def _components(custom_id: str) -> list[dict[str, Any]]:
+    button = {"type": 2, "id": 3, "style": 2, "label": "x", "custom_id": custom_id}
+    return [{"type": 17, "id": 1, "components": [{"type": 1, "id": 2, "components": [button]}]}]
+
+
+SEARCHING = Target(APPLICATION_ID, None, MESSAGE, nonce=TARGET.nonce, search_history=True)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"components": _components(ids.full(VIEW.id, 1))},
+        {"attachments": [attachment(f"nano-banana-{VIEW.reference}-1.png")]},
+        {"components": [{"type": 10, "id": 1, "content": f"-# Pro · ref {VIEW.reference}"}]},
+    ],
+)
+async def test_our_own_message_is_found_and_not_sent_again(
+    delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile], found: dict[str, Any]
+) -> None:
+    rest.history = [message(52), message(51, **found), message(50)]
+    posted = await delivery.post(Rung.CHANNEL, VIEW, SEARCHING, files)
+    assert (posted.channel_id, posted.message_id) == (CHANNEL, 51)
+    assert rest.calls("POST") == []
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        # Somebody else's message, however it looks.
+        [message(51, author_id=77, components=_components(ids.full(VIEW.id, 1)))],
+        # Another request's.
+        [message(51, components=_components(ids.full("f" * 16, 1)))],
+        # The card that could not be edited: it speaks of this request, but has no picture.
+        [message(MESSAGE, components=_components(ids.cancel(VIEW.id)))],
+        [],
+    ],
+)
+async def test_another_message_is_not_taken_for_it(
+    delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile], others: list[dict[str, Any]]
+) -> None:
+    rest.history = others
+    posted = await delivery.post(Rung.CHANNEL, VIEW, SEARCHING, files)
+    assert posted.message_id == 7777
+    assert len(rest.calls("POST")) == 1
+
+
+async def test_the_channel_is_not_searched_at_the_first_try(
+    delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile]
+) -> None:
+    rest.history = [message(51, components=_components(ids.full(VIEW.id, 1)))]
+    await delivery.post(Rung.CHANNEL, VIEW, TARGET, files)
+    assert rest.calls("GET") == []
+    assert len(rest.calls("POST")) == 1
+
+
+# --- what is said ---
+
+
+async def test_a_paid_picture_whose_bytes_are_gone_is_not_called_free(
+    delivery: DiscordDelivery, rest: DiscordRest
+) -> None:
+    await delivery.post(Rung.EDIT_MESSAGE, VIEW, TARGET, [])
+    said = str(rest.calls("PATCH")[0].body)
+    assert "8 credits" in said
+    assert "Nothing was charged" not in said
+
+
+async def test_a_failure_is_told_without_files(delivery: DiscordDelivery, rest: DiscordRest) -> None:
+    failed = request(picture(state=PictureState.FAILED, failure_code="generation_failed"), channel_id=CHANNEL)
+    await delivery.post(Rung.EDIT_MESSAGE, failed, TARGET, [])
+    (sent,) = rest.calls("PATCH")
+    assert "No picture this time." in str(sent.body)
+    assert sent.body["attachments"] == []
+
+
+async def test_upload_limits(delivery: DiscordDelivery) -> None:
+    client = delivery.client
+    assert client is not None
+    assert BOT_ID == (client.user.id if client.user else None)
+    small = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
+    assert delivery.upload_limit_bytes(Rung.EDIT_ORIGINAL, VIEW, 123) == 123
+    assert delivery.upload_limit_bytes(Rung.CHANNEL, VIEW, 123) == small
+    state = client._connection
+    guild = discord.Guild(data=_guild(premium_tier=3), state=state)
+    state._add_guild(guild)
+    assert delivery.upload_limit_bytes(Rung.CHANNEL, VIEW, 123) == 100 * 1024 * 1024
+    assert delivery.upload_limit_bytes(Rung.DIRECT, VIEW, 123) == small
+    in_direct_message = _delivered_in(VIEW, DM_CHANNEL_ID)
+    assert delivery.upload_limit_bytes(Rung.EDIT_MESSAGE, in_direct_message, 123) == small
+    await asyncio.sleep(0)
+
+
+def _guild(**values: Any) -> Any:
+    return {"id": str(GUILD), "name": "guild", "features": [], **values}
+
+
+def _delivered_in(view: RequestView, channel_id: int) -> RequestView:
+    return request(*view.pictures, channel_id=view.channel_id, guild_id=view.guild_id, delivered_channel_id=channel_id)
