@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
@@ -30,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except StorageError as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        print(f"Port {options.port} is taken. Choose another with --port; 0 takes a free one.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

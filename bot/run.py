@@ -21,6 +21,7 @@ from bot.client import BotClient, Services
 from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, StorageError
+from bot.generations.protocols import Fetcher
 from bot.posting import DiscordDelivery
 from bot.rivya import open_http
 from bot.storage import Database, open_database
@@ -37,6 +38,8 @@ def point_at(settings: Settings) -> None:
     discord.http.Route.BASE = settings.discord_api_url
     discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = URL(settings.discord_gateway_url)
     discord.asset.Asset.BASE = settings.discord_cdn_url
+    # Two warnings at every start about libraries for voice, which this bot has no use for.
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
 async def run(settings: Settings) -> None:
@@ -123,7 +126,7 @@ def _check_folder(folder: Path) -> None:
         raise ConfigError([f"DATA_DIR ({folder}) can't be written to: {error.strerror}."]) from error
 
 
-def client_over(core: Core, settings: Settings, fetcher: CdnFetcher) -> BotClient:
+def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
     """Return a client that is not connected yet."""
     return BotClient(Services(settings, core.generations, core.catalogue, core.store, fetcher))
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,19 +15,18 @@ from typing import Any
 import discord
 import httpx
 import simcord
-from simcord.preview import _actions
 
 from bot.app import Core, build_core
 from bot.cdn import CdnFetcher
 from bot.clock import SystemClock
 from bot.config import Settings, load_settings
-from bot.errors import ConfigError
 from bot.generations.protocols import Posted, PostFile, Target
 from bot.generations.states import Rung
 from bot.generations.values import RequestView
 from bot.posting import DiscordDelivery
 from bot.rivya import open_http
 from bot.run import client_over
+from bot.sandbox.demo_page import open_page
 from bot.sandbox.demo_props import banana_face, letter_face, write_references
 from bot.sandbox.discord import SIMCORD_CDN, AttachmentServer, DiscordSandbox, open_discord
 from bot.sandbox.rivya import SANDBOX_KEY, RivyaSandbox, Variants
@@ -107,7 +105,12 @@ async def open_demo(
             RivyaSandbox(clock=clock, variants=Variants(task_s=task_s, current_credits=5000))
         )
         attachments = await stack.enter_async_context(AttachmentServer().serving())
-        chosen = {"operator_contact": "whoever started this demo", **settings}
+        # What the environment may say of a real bot is not meant for this one.
+        usual = {
+            "operator_contact": "whoever started this demo",
+            "allowed_guilds": frozenset(),
+            "disk_reserve_bytes": 0,
+        }
         config = load_settings(
             None,
             discord_token="a-token-for-the-sandbox",
@@ -116,7 +119,7 @@ async def open_demo(
             rivya_base_url=rivya.url,
             database_url=f"sqlite+aiosqlite:///{folder / 'bot.db'}",
             data_dir=folder / "data",
-            **chosen,
+            **{**usual, **settings},
         )
         database = await stack.enter_async_context(open_database(config.database_url))
         rivya_http = await stack.enter_async_context(open_http(config.rivya_base_url))
@@ -140,7 +143,7 @@ async def open_demo(
         )
         with sandbox.outside():
             await stack.enter_async_context(core.engine)
-            page = await stack.enter_async_context(_page(sandbox, client, port, folder / "references", news))
+            page = await stack.enter_async_context(_channel(sandbox, client, port, folder / "references", news))
             yield Demo(page.url, core, rivya, sandbox, config, references, page)
 
 
@@ -165,10 +168,10 @@ class _TellingDelivery(DiscordDelivery):
 
 
 @asynccontextmanager
-async def _page(
+async def _channel(
     sandbox: DiscordSandbox, client: discord.Client, port: int, references: Path, news: asyncio.Event
 ) -> AsyncIterator[simcord.Preview]:
-    """Serve the channel as a page that shows every message as it is sent or edited."""
+    """Furnish a channel, and serve it as a page that shows every message as it is sent or edited."""
     env = sandbox.env
     if client.user is not None:
         await client.user.edit(username="Nano Banana")
@@ -179,69 +182,14 @@ async def _page(
     admins = guild.create_role("Admins", permissions=discord.Permissions(administrator=True))
     ada = guild.add_member(env.create_user("ada", global_name="Ada", avatar="a"), roles=[admins])
     await ada.send(channel, _HELLO.format(folder=references))
-    assets = {
+    faces = {
         _face_url(env.backend.bot_user.id, "banana"): ("banana.png", banana_face()),
         _face_url(mia.id, "m"): ("m.png", letter_face("M", (88, 101, 242))),
         _face_url(ada.id, "a"): ("a.png", letter_face("A", (219, 94, 120))),
     }
-
-    def noticed(event: str, _payload: Any) -> None:
-        if event.startswith("MESSAGE_"):
-            news.set()
-
-    async with AsyncExitStack() as stack:
-        stack.enter_context(_lenient_page())
-        try:
-            preview = env.preview(channel, viewers=[mia, ada], layout="channel", assets=assets, port=port)
-            # With a message in focus the page would stay at it; so it follows the conversation.
-            preview._initial_target = lambda _viewer, _channel_id: None
-            page = await stack.enter_async_context(preview)
-        except simcord.SetupError as error:
-            reason = error.__cause__ or error
-            why = os.strerror(reason.errno) if isinstance(reason, OSError) and reason.errno else str(reason)
-            raise ConfigError(
-                [f"The page can't be served on port {port}: {why}. Choose another with --port; 0 takes a free one."]
-            ) from error
-        env.backend.subscribers.append(noticed)
-        pump = asyncio.create_task(_refresh(page, news), name="demo page")
-        try:
-            yield page
-        finally:
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
+    async with open_page(env, channel, viewers=[mia, ada], assets=faces, port=port, news=news) as page:
+        yield page
 
 
 def _face_url(user_id: int, avatar: str) -> str:
     return f"{SIMCORD_CDN}/avatars/{user_id}/{avatar}.png"
-
-
-@contextmanager
-def _lenient_page() -> Iterator[None]:
-    """Let a person press what they see while the card is being edited.
-
-    The page asks for news twice a second, and simcord turns down what was pressed in between: right for a test,
-    puzzling for a person. A button that is gone by then is still turned down.
-    """
-    strict = _actions.ACTION_SPECS
-    kinds = ("click", "select", "modal_submit", "autocomplete_command", "run_command", "send_message", "history")
-    lenient = {kind: replace(strict[kind], revision_bound=False) for kind in kinds}
-    _actions.ACTION_SPECS = {**strict, **lenient}
-    try:
-        yield
-    finally:
-        _actions.ACTION_SPECS = strict
-
-
-async def _refresh(page: simcord.Preview, news: asyncio.Event) -> None:
-    # On messages, not on a timer: there is nothing to see in between.
-    while True:
-        await news.wait()
-        news.clear()
-        while True:
-            try:
-                await page.refresh()
-                break
-            except simcord.SetupError:  # an action is being carried out
-                await asyncio.sleep(0.05)
-            except TimeoutError:
-                break

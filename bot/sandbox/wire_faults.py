@@ -25,7 +25,6 @@ _NAMED: Final = (
     ("history", "GET", "/channels/*/messages"),
     ("open_dm", "POST", "/users/@me/channels"),
     ("attachment", "GET", "/attachments/*/*/*"),
-    ("gateway", "GET", "/gateway"),
 )
 ROUTES: Final = frozenset(name for name, _, _ in _NAMED)
 

@@ -122,6 +122,7 @@ class Rest:
     def _begin(self, method: str, path: str) -> tuple[RequestRecord, list[WireFault]]:
         record = RequestRecord(at_ms=self._clock.now_ms(), method=method, path=path, route=route_name(method, path))
         self._books.requests.append(record)
+        self._books.touch()
         return record, self._faults.for_request(method, path)
 
     async def _play(

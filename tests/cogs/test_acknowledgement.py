@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 from simcord.http.client import FakeWebhookAdapter
+from sqlalchemy import text
 
-from bot.generations.repository import GenerationsRepository
 from bot.generations.states import RequestState
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, text_of
 
@@ -108,9 +108,9 @@ async def test_an_acknowledgement_that_comes_too_late_finds_a_void_request(
     world = discord_world
 
     async def late(call: Call) -> Any:
-        (request,) = await _of_state(world, RequestState.ACCEPTED)
+        (request_id,) = await _of_state(world, RequestState.ACCEPTED)
         world.clock.advance(200)  # the engine gives back whatever was not acknowledged within a minute
-        while not any(row.id == request.id for row in await _of_state(world, RequestState.VOID)):
+        while request_id not in await _of_state(world, RequestState.VOID):
             await asyncio.sleep(0.01)
         return await call()
 
@@ -120,10 +120,11 @@ async def test_an_acknowledgement_that_comes_too_late_finds_a_void_request(
     assert "Nothing was charged. Please ask again." in text_of(asked.response)
 
 
-async def _of_state(world: DiscordWorld, state: RequestState) -> list[Any]:
+async def _of_state(world: DiscordWorld, state: RequestState) -> list[str]:
+    """The ids of the member's requests in one state."""
+    query = "SELECT id FROM requests WHERE user_id = :user_id AND state = :state"
     async with world.database.read() as tx:
-        rows = await GenerationsRepository(tx).requests_in(state)
-    return [row for row in rows if row.user_id == world.alice.id]
+        return list(await tx.scalars(text(query), {"user_id": world.alice.id, "state": str(state)}))
 
 
 # --- accepting that takes long ---

@@ -12,9 +12,11 @@ from discord import app_commands
 from bot.client import BotClient
 from bot.rivya import Catalogue
 from bot.run import client_over
-from tests.cogs.conftest import DiscordWorld, OpenWorld
+from tests.cogs.conftest import DiscordWorld, OpenWorld, check_bodies, png
+from tests.openapi import discord_schema
 from tests.ui_limits import units
 
+MENDED = "Use the usual resolution"
 COMMANDS = {"imagine", "cancel", "history", "credits", "about", "help"}
 
 
@@ -67,6 +69,22 @@ def _labels(payloads: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
             yield "name", option["name"], option["description"]
             for choice in option.get("choices", []):
                 yield "choice", "", choice["name"]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_discord_would_take_every_body(discord_world: DiscordWorld) -> None:
+    """Each world of these tests checks its own at the end; this one says so when the document is missing."""
+    discord_schema()
+    world = discord_world
+    await world.imagine("looked at closely", count=2, image_1=("a.png", png()), notify=True)
+    await world.idle()
+    for command in ("history", "credits", "about", "help", "cancel"):
+        await world.slash(world.alice, command)
+    await world.click(world.alice, (await world.imagine("no", model="nano-banana", resolution="4K")).response, MENDED)
+    await world.idle()
+    check_bodies(world)
+    methods = {(entry.method, "commands" in entry.path) for entry in world.env.http_requests if entry.json is not None}
+    assert {("PUT", True), ("POST", False), ("PATCH", False)} <= methods
 
 
 # --- registering ---

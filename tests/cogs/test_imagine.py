@@ -293,6 +293,8 @@ async def test_the_same_event_twice_is_one_request(discord_world: DiscordWorld) 
         world.env.backend.subscribers.remove(repeat)
     await world.idle()
     assert len(seen) == 1
+    assert len(world.requests("POST", "/callback")) == 1
+    assert not any("ask again" in str(entry.json) for entry in world.requests("PATCH", ""))
     assert len(world.tasks("once only")) == 1
     (message,) = world.messages()
     assert len(pictures_of(message)) == 1

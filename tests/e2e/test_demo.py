@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from bot.sandbox.demo import Demo, open_demo
 from bot.sandbox.rivya import Fault, FaultKind
-from tests.e2e.driver import DemoPage, chromium, open_page
+from tests.e2e.driver import PATIENCE_MS, DemoPage, chromium, open_page
 
 PROMPT = "a red panda in a raincoat, in the colours of image 2"
 
@@ -18,7 +19,7 @@ PROMPT = "a red panda in a raincoat, in the colours of image 2"
 @asynccontextmanager
 async def demo_page(**options: Any) -> AsyncIterator[tuple[Demo, DemoPage]]:
     chromium()
-    async with open_demo(check_errors=True, disk_reserve_bytes=0, **options) as demo, open_page(demo.url) as page:
+    async with open_demo(check_errors=True, **options) as demo, open_page(demo.url) as page:
         yield demo, page
 
 
@@ -94,6 +95,9 @@ async def test_a_request_that_fails_says_why_and_gives_the_credits_back() -> Non
         await page.command("credits")
         await page.sees("160 credits left", "8 credits back")
         assert demo.rivya.books.total_charged == 0
+
+        await page.end_session()  # which ends the program, too
+        await asyncio.wait_for(demo.page.wait_closed(), timeout=PATIENCE_MS / 1000)
 
 
 async def test_a_refusal_is_mended_in_one_press_and_several_pictures_come_as_a_gallery() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bot.cli import main
 from bot.sandbox.rivya import SANDBOX_KEY
@@ -38,7 +40,12 @@ def env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, s
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    return settings
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield settings
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -148,6 +155,12 @@ def test_sync_without_discord(capsys: pytest.CaptureFixture[str]) -> None:
 # --- as a process ---
 
 
+@pytest.fixture(scope="session")
+def pyc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder for compiled modules, so that only the first process compiles them."""
+    return tmp_path_factory.mktemp("pyc")
+
+
 def _process(*arguments: str, cache: Path) -> subprocess.Popen[str]:
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     env.setdefault("PYTHONPYCACHEPREFIX", str(cache))
@@ -156,9 +169,8 @@ def _process(*arguments: str, cache: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
-def test_run_ends_cleanly(tmp_path: Path, sign: signal.Signals) -> None:
-    process = _process("run", cache=tmp_path / "pyc")
+def test_run_ends_cleanly(pyc: Path) -> None:
+    process = _process("run", cache=pyc)
     assert process.stderr is not None
     lines = []
     for line in process.stderr:
@@ -166,13 +178,12 @@ def test_run_ends_cleanly(tmp_path: Path, sign: signal.Signals) -> None:
         if "discord.unreachable" in line:
             break
     # While Discord can't be reached nobody else may use the file.
-    other = _process("run", cache=tmp_path / "pyc") if sign is signal.SIGTERM else None
-    if other is not None:
-        _, said = other.communicate(timeout=PATIENCE_S)
-        assert other.returncode == 2
-        assert said.startswith("Another process of the bot is using ")
-        assert len(said.splitlines()) == 1
-    process.send_signal(sign)
+    other = _process("run", cache=pyc)
+    _, said = other.communicate(timeout=PATIENCE_S)
+    assert other.returncode == 2
+    assert said.startswith("Another process of the bot is using ")
+    assert len(said.splitlines()) == 1
+    process.send_signal(signal.SIGTERM)
     _, rest = process.communicate(timeout=PATIENCE_S)
     said = "".join(lines) + rest
     assert process.returncode == 0
@@ -182,12 +193,12 @@ def test_run_ends_cleanly(tmp_path: Path, sign: signal.Signals) -> None:
     assert SANDBOX_KEY not in said
 
 
-async def test_a_wrong_token_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wrong_token_is_one_sentence(pyc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve_discord_rest() as rest:
         rest.token = "another-token"
         monkeypatch.setenv("DISCORD_API_URL", rest.url)
         monkeypatch.setenv("LOG_LEVEL", "ERROR")
-        process = _process("run", cache=tmp_path / "pyc")
+        process = _process("run", cache=pyc)
         _, said = await asyncio.to_thread(process.communicate, timeout=PATIENCE_S)
     assert process.returncode == 2
     assert said.splitlines() == ["DISCORD_TOKEN is not accepted by Discord. Copy it again from the portal."]

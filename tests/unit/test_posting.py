@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from bot.posting import DiscordDelivery
 from bot.ui import ids
 from tests.discord_rest import (
     APPLICATION_ID,
-    BOT_ID,
     DM_CHANNEL_ID,
     DiscordRest,
     attachment,
@@ -64,7 +63,7 @@ WAYS: dict[str, Post] = {
     "direct": lambda d, f: d.post(Rung.DIRECT, VIEW, TARGET, f),
     "progress": lambda d, _f: d.show_progress(Rung.EDIT_MESSAGE, VIEW, TARGET),
     "void": lambda d, _f: d.say_void(APPLICATION_ID, "interaction-token"),
-    "ping": lambda d, _f: d.ping(VIEW),
+    "ping": lambda d, _f: d.ping(_delivered_in(VIEW, CHANNEL)),
 }
 
 
@@ -278,7 +277,6 @@ async def test_a_failure_is_told_without_files(delivery: DiscordDelivery, rest: 
 async def test_upload_limits(delivery: DiscordDelivery) -> None:
     client = delivery.client
     assert client is not None
-    assert BOT_ID == (client.user.id if client.user else None)
     small = discord.utils.DEFAULT_FILE_SIZE_LIMIT_BYTES
     assert delivery.upload_limit_bytes(Rung.EDIT_ORIGINAL, VIEW, 123) == 123
     assert delivery.upload_limit_bytes(Rung.CHANNEL, VIEW, 123) == small
@@ -289,7 +287,6 @@ async def test_upload_limits(delivery: DiscordDelivery) -> None:
     assert delivery.upload_limit_bytes(Rung.DIRECT, VIEW, 123) == small
     in_direct_message = _delivered_in(VIEW, DM_CHANNEL_ID)
     assert delivery.upload_limit_bytes(Rung.EDIT_MESSAGE, in_direct_message, 123) == small
-    await asyncio.sleep(0)
 
 
 def _guild(**values: Any) -> Any:
@@ -297,4 +294,4 @@ def _guild(**values: Any) -> Any:
 
 
 def _delivered_in(view: RequestView, channel_id: int) -> RequestView:
-    return request(*view.pictures, channel_id=view.channel_id, guild_id=view.guild_id, delivered_channel_id=channel_id)
+    return replace(view, delivered_channel_id=channel_id, delivered_message_id=MESSAGE)
