@@ -98,5 +98,5 @@ async def serve_health(health: Health, port: int, *, host: str = "127.0.0.1") ->
         await runner.cleanup()
 
 
-def _answer(well: bool, parts: dict[str, Any]) -> web.Response:  # noqa: FBT001
+def _answer(well: bool, parts: dict[str, Any]) -> web.Response:
     return web.json_response({"ok": well, **parts}, status=200 if well else 503)

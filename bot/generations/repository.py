@@ -508,6 +508,20 @@ class GenerationsRepository:
         )
         return found, total
 
+    async def oldest_in_work(self) -> int | None:
+        """Return when the oldest request with a picture in work was acknowledged; late and unknown ones only wait."""
+        found: int | None = await self._connection.scalar(
+            select(func.min(requests.c.acknowledged_at_ms))
+            .select_from(requests.join(pictures))
+            .where(
+                _OPEN_REQUEST,
+                requests.c.state == RequestState.RUNNING,
+                _OPEN_PICTURE,
+                pictures.c.state.not_in((PictureState.OVERDUE, PictureState.UNKNOWN)),
+            )
+        )
+        return found
+
     async def newest_open_requests(self, user_id: int) -> list[RequestRow]:
         """Return a person's requests in work, newest first."""
         return await self._all(

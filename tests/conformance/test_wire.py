@@ -442,11 +442,16 @@ async def test_a_dropped_session_resumes_and_gets_what_it_missed(bare: Bare) -> 
     assert bare.wire.gateway.resumed == 1
 
 
-async def test_a_session_that_is_not_known_is_invalid(bare: Bare) -> None:
+async def test_a_session_that_was_left_invalidated_or_never_there_is_invalid(bare: Bare) -> None:
     async with listening(bare) as ear:
-        ready = await identified(bare, ear)
+        left = (await identified(bare, ear))["session_id"]
+    async with listening(bare) as ear:
+        invalidated = (await identified(bare, ear))["session_id"]
+        bare.wire.gateway.invalidate()
+        await ear.frame(op=9)
+        await bare.wire.gateway.drop()
     token = bare.wire.environment["DISCORD_TOKEN"]
-    for session_id, seq in ((ready["session_id"], 1), ("unknown", 1)):
+    for session_id, seq in ((left, 1), (invalidated, 1), ("unknown", 1)):
         async with listening(bare) as ear:
             await ear.say(6, {"token": token, "session_id": session_id, "seq": seq})
             assert await ear.frame(op=9) == {"op": 9, "d": False, "s": None, "t": None}

@@ -74,9 +74,7 @@ class DemoPage:
     async def command(self, name: str, **options: str | int | bool | Path) -> None:
         """Type a slash command, choose its options one by one, and send it; a Path is attached."""
         await self.compose(name, **options)
-        await self.page.locator("#send-message").click()
-        await self.idle()
-        assert await self.status() == "Action completed"
+        await self.send()
 
     async def compose(self, name: str, **options: str | int | bool | Path) -> None:
         """Type a slash command and choose its options, without sending it."""
@@ -87,6 +85,12 @@ class DemoPage:
         await entry.click()
         for option, value in options.items():
             await self._option(option, value)
+
+    async def send(self) -> None:
+        """Send what was composed."""
+        await self.page.locator("#send-message").click()
+        await self.idle()
+        assert await self.status() == "Action completed"
 
     async def _option(self, option: str, value: str | int | bool | Path) -> None:
         pick = self.page.locator(".command-suggestion")
@@ -161,13 +165,9 @@ class DemoPage:
         sizes = await message.locator("img").evaluate_all(_SIZES)
         return [(int(width), int(height)) for width, height in sizes if width > _FACE_SIDE]
 
-    async def shot(self, path: Path) -> None:
-        """Photograph the window."""
-        await self.page.screenshot(path=str(path))
-
-    async def scroll_down(self) -> None:
-        """Scroll to the newest message, where the page follows the conversation."""
-        await self.page.locator("#channel-timeline").evaluate(_TO_THE_END)
+    async def photograph(self, *words: str) -> bytes:
+        """Photograph the newest message that has all ``words`` (PNG)."""
+        return bytes(await self._message(*words).screenshot())
 
     async def _scroll_to(self, thing: Any) -> None:
         # A click scrolls too, but at once: the page has not noticed yet, scrolls back, and closes what was opened.
@@ -186,7 +186,6 @@ class DemoPage:
 _FACE_SIDE = 160
 _TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _TO_THE_MIDDLE = f"async (thing) => {{ thing.scrollIntoView({{ block: 'center' }}); await {_TWO_FRAMES}; }}"
-_TO_THE_END = f"async (list) => {{ list.scrollTop = list.scrollHeight; await {_TWO_FRAMES}; }}"
 _NEWEST_DIFFERS = """(before) => {
   const newest = [...document.querySelectorAll("#channel-message-list > article")].at(-1);
   return newest && newest.innerText !== before;
