@@ -80,7 +80,7 @@ class Intake:
                 return True
             if not interaction.response.is_done():
                 message_id = await self._acknowledge(interaction, private=private)
-            waiting = await self._generations.notices(interaction.user.id)
+            waiting = await self._generations.notices(user_id=interaction.user.id, guild_id=interaction.guild_id)
             if waiting:
                 await self._show_progress(interaction, accepted.request_id)
             running = await self._generations.acknowledged(accepted.request_id, message_id=message_id)

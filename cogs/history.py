@@ -30,7 +30,9 @@ class History(commands.Cog):
     @app_commands.guild_only()
     async def history(self, interaction: Interaction) -> None:
         """Show the first page."""
-        await self._generations.notices(interaction.user.id)  # it is shown here, so it need not be told again
+        await self._generations.notices(
+            user_id=interaction.user.id, guild_id=interaction.guild_id
+        )  # it is shown here, so it need not be told again
         page = await self._generations.history(user_id=interaction.user.id, guild_id=interaction.guild_id, page=1)
         await say(interaction, view=history_card(page))
 

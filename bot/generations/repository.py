@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, and_, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Table, and_, func, insert, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -473,13 +473,14 @@ class GenerationsRepository:
         )
         return list(rows.scalars())
 
-    async def unnoticed(self, user_id: int) -> list[str]:
-        """Return a person's requests with pictures that wait in their history and that they were not told of."""
+    async def unnoticed(self, user_id: int, guild_id: int | None) -> list[str]:
+        """Return a person's requests in a guild whose pictures wait in the history and that they were not told of."""
         rows = await self._connection.execute(
             select(deliveries.c.request_id)
             .join(requests, requests.c.id == deliveries.c.request_id)
             .where(
                 requests.c.user_id == user_id,
+                _in_guild(guild_id),
                 deliveries.c.state == DeliveryState.KEPT,
                 deliveries.c.noticed_at_ms.is_(None),
                 select(pictures.c.id)
@@ -497,7 +498,7 @@ class GenerationsRepository:
         """Return a page of a person's taken requests in a guild, newest first, and how many there are."""
         mine = and_(
             requests.c.user_id == user_id,
-            requests.c.guild_id.is_(None) if guild_id is None else requests.c.guild_id == guild_id,
+            _in_guild(guild_id),
             requests.c.state != RequestState.VOID,
             requests.c.hidden_at_ms.is_(None),
         )
@@ -567,3 +568,7 @@ class GenerationsRepository:
     async def _upsert(self, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         statement = upsert(table).values(**key, **values)
         await self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
+
+
+def _in_guild(guild_id: int | None) -> ColumnElement[bool]:
+    return requests.c.guild_id.is_(None) if guild_id is None else requests.c.guild_id == guild_id

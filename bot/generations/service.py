@@ -295,16 +295,16 @@ class Generations:
             views = await self._views.of(tx, found)
         return HistoryPage(tuple(views), page, pages)
 
-    async def notices(self, user_id: int) -> int:
-        """Count the requests whose pictures wait in the person's history; each is told once."""
+    async def notices(self, *, user_id: int, guild_id: int | None) -> int:
+        """Count the requests whose pictures wait in the person's history in this guild; each is told once."""
         async with self._database.read() as tx:
-            waiting = await GenerationsRepository(tx).unnoticed(user_id)
+            waiting = await GenerationsRepository(tx).unnoticed(user_id, guild_id)
         if waiting:
             now_ms = self._clock.now_ms()
 
             async def work(tx: AsyncConnection) -> list[str]:
                 rows = GenerationsRepository(tx)
-                untold = await rows.unnoticed(user_id)  # another command may have told meanwhile
+                untold = await rows.unnoticed(user_id, guild_id)  # another command may have told meanwhile
                 for request_id in untold:
                     await rows.set_delivery(request_id, noticed_at_ms=now_ms)
                 return untold

@@ -64,7 +64,7 @@ def cancelled_card(result: Cancelled) -> Card:
 
 def void_card() -> Card:
     """Return what is said of a request that was never acknowledged."""
-    return Card(SLATE, lines("**I was restarted before I could take this.**", f"{NOTHING_CHARGED} Please ask again."))
+    return Card(SLATE, lines("**I was interrupted before I could take this.**", f"{NOTHING_CHARGED} Please ask again."))
 
 
 def error_card(reference: str) -> Card:

@@ -416,6 +416,8 @@ async def test_the_gateway_greets_and_tells_of_servers(bare: Bare) -> None:
         guild = await ear.frame(event="GUILD_CREATE")
         assert (guild["s"], guild["d"]["premium_tier"]) == (2, 2)
         assert [member["user"]["id"] for member in guild["d"]["members"]] == [str(bare.wire.bot_id)]
+        bare.wire.people.set_premium_tier(bare.guild, 3)
+        assert (await ear.frame(event="GUILD_UPDATE"))["d"]["premium_tier"] == 3
         await ear.say(1, 2)
         assert (await ear.frame())["op"] == 11
         await bare.send()

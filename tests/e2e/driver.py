@@ -167,7 +167,9 @@ class DemoPage:
 
     async def photograph(self, *words: str) -> bytes:
         """Photograph the newest message that has all ``words`` (PNG)."""
-        return bytes(await self._message(*words).screenshot())
+        message = self._message(*words)
+        await self._scroll_to(message)
+        return bytes(await message.screenshot())
 
     async def _scroll_to(self, thing: Any) -> None:
         # A click scrolls too, but at once: the page has not noticed yet, scrolls back, and closes what was opened.

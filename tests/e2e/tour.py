@@ -25,10 +25,9 @@ _COLOURS = 160
 async def main(folder: Path) -> None:
     """Walk through the demo and photograph what there is to see."""
     logs.configure(level="WARNING", form="console")
-    folder.mkdir(parents=True, exist_ok=True)
     window = {"width": 1000, "height": 1150}
     async with (
-        open_demo(task_s=(6.0, 7.0), max_running=2, member_credits_per_month=96) as demo,
+        open_demo(task_s=(6.0, 7.0), max_running=3, max_running_per_member=5, member_credits_per_month=48) as demo,
         open_page(demo.url, window=window) as page,
     ):
         page.page.set_default_timeout(60_000)
@@ -36,7 +35,7 @@ async def main(folder: Path) -> None:
 
 
 class Camera:
-    """Photographs messages and the window, small enough for a repository."""
+    """Photographs messages, small enough for a repository."""
 
     def __init__(self, page: DemoPage, folder: Path) -> None:
         self._page = page
@@ -47,10 +46,9 @@ class Camera:
         await self._page.page.mouse.move(2, 2)
         await self._keep(name, await self._page.photograph(*words))
 
-    async def window(self, name: str) -> None:
-        """Photograph the lower part of the window, where one types."""
-        shot = await self._page.page.screenshot(clip={"x": 256, "y": 850, "width": 744, "height": 300})
-        await self._keep(name, shot)
+    async def composer(self, name: str) -> None:
+        """Photograph what is being typed."""
+        await self._keep(name, await self._page.page.locator("#channel-composer").screenshot())
 
     async def _keep(self, name: str, png: bytes) -> None:
         with Image.open(io.BytesIO(png)) as shot:
@@ -61,12 +59,10 @@ class Camera:
 async def _walk(camera: Camera, demo: Demo, page: DemoPage) -> None:
     banana, _, colours = demo.references
     await page.compose("imagine", prompt=PROMPT, aspect_ratio="16:9", resolution="2K", image_1=banana, image_2=colours)
-    await camera.window("compose")
+    await camera.composer("compose")
     await page.send()
     await page.sees(PROMPT[:30], "Painting", "6 s of about")
     await camera.message("progress", PROMPT[:30])
-    await page.command("imagine", prompt="four small islands in a calm sea at dawn", count=4)
-    await camera.message("refusal", "Only you can see this", "Nothing was charged")
     await page.sees(PROMPT, "Full size")
     await page.picture_sizes(PROMPT)
     await camera.message("result", PROMPT, "Full size")
@@ -86,9 +82,13 @@ async def _walk(camera: Camera, demo: Demo, page: DemoPage) -> None:
     await camera.message("failure", "No picture this time.")
     await page.command("credits")
     await camera.message("credits", "Last entries")
+    await page.command("imagine", prompt="the same islands under snow", count=4)
+    await camera.message("refusal", "Only you can see this", "Nothing was charged.")
     await page.command("history")
     await camera.message("history", "Your pictures")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")))
+    into = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")
+    into.mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(into))

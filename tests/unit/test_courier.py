@@ -12,7 +12,7 @@ from bot.generations.protocols import DeliveryFault
 from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from tests.clocks import TestClock
-from tests.world import ALICE, MIB, World, Worlds
+from tests.world import ALICE, GUILD, MIB, World, Worlds
 
 EDIT, ORIGINAL, CHANNEL, DIRECT = Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL, Rung.CHANNEL, Rung.DIRECT
 F = DeliveryFault
@@ -61,8 +61,8 @@ async def test_each_rung_that_is_closed_leads_to_the_next(
     assert world.discord.tries == tried
     assert (await world.view(request_id)).delivery is end
     assert len(world.discord.posts) == (1 if end is SHOWN else 0)
-    assert await world.core.generations.notices(ALICE) == (1 if end is KEPT else 0)
-    assert await world.core.generations.notices(ALICE) == 0
+    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == (1 if end is KEPT else 0)
+    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 0
     # Credits were captured before, and no way of delivery changes that.
     await world.check_books(charged=8)
     tries = len(world.discord.tries)
@@ -268,7 +268,7 @@ async def test_what_can_not_be_made_small_enough_waits_in_the_history(worlds: Wo
         await world.until_idle()
         assert (await world.view(request_id)).delivery is KEPT
         assert world.discord.tries == [EDIT, ORIGINAL, CHANNEL, DIRECT]
-        assert await world.core.generations.notices(ALICE) == 1
+        assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 1
 
 
 async def test_a_later_way_has_its_own_limit(worlds: Worlds) -> None:
@@ -353,3 +353,11 @@ async def test_a_file_that_somebody_removed_does_not_keep_the_others_from_their_
         world.discord.refuse = lambda _rung, _try: None
         await ended(world, request_id)
         assert [file.position for file in world.discord.posts[-1].files] == [2]
+
+
+async def test_what_waits_in_one_server_is_told_there(world: World) -> None:
+    world.discord.refuse = lambda _rung, _try: DeliveryFault.NO_ACCESS
+    await world.imagine()
+    await world.until_idle()
+    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD + 1) == 0
+    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 1

@@ -39,7 +39,11 @@ class Canceller:
 
 async def test_commands_that_are_cancelled_anywhere(worlds: Worlds) -> None:
     canceller = Canceller()
-    settings: dict[str, Any] = {"member_credits_per_month": None, "account_credits_per_day": None, "max_running_per_member": 100}
+    settings: dict[str, Any] = {
+        "member_credits_per_month": None,
+        "account_credits_per_day": None,
+        "max_running_per_member": 100,
+    }
     async with worlds.open(**settings) as world:
         service = world.core.generations
         for number in range(ROUNDS):

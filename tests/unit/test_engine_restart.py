@@ -244,7 +244,7 @@ async def test_the_engine_lets_a_create_call_be_answered_before_it_stops(worlds:
 
 async def test_nothing_is_sent_while_the_engine_stops(worlds: Worlds) -> None:
     worlds.cdn.doors.clear()
-    worlds.rivya.faults.add(Fault(kind=FaultKind.SLOW, route="create", delay_s=0.3))
+    worlds.rivya.faults.add(Fault(kind=FaultKind.SLOW, route="create", delay_s=1.5))
     async with worlds.open() as world:
         first = await world.imagine()
         await world.until(lambda: worlds.rivya.books.tasks)

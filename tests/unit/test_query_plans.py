@@ -23,7 +23,7 @@ async def test_no_query_of_every_day_walks_through_a_whole_table(database: Datab
         await rows.unfinished_pictures("r")
         await rows.references_to_drop()
         await rows.open_deliveries()
-        await rows.unnoticed(1)
+        await rows.unnoticed(1, 2)
         await rows.history(1, 2, limit=5, offset=0)
         await rows.newest_open_requests(1)
         plan = await plan_of(tx, seen)

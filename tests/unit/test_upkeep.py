@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from bot.generations.protocols import DeliveryFault
-from bot.generations.states import DeliveryState, ReferenceState
+from bot.generations.states import DeliveryState, PictureState, ReferenceState
 from bot.generations.store import FileStore
 from bot.generations.upkeep import Upkeep
 from tests.clocks import TestClock
-from tests.world import ALICE, World, Worlds
+from tests.world import ALICE, GUILD, World, Worlds
 
 DAY_S = 24 * 3600
 
@@ -52,9 +52,13 @@ async def test_past_the_ceiling_the_oldest_delivered_ones_go(world: World) -> No
     assert (await world.view(first)).pictures[0].bytes_dropped_at_ms is not None
 
     # What its owner has never got is not room to be made, however short it is.
+    world.discord.refuse = lambda _rung, _try: DeliveryFault.TRANSIENT
+    on_its_way = await world.imagine()
+    await world.until_state(on_its_way, PictureState.FETCHED)
     await upkeep(world, ceiling_bytes=0).make_room()
     assert await paths(world, kept, last) == [before[2], None]
-    await world.check_books(charged=32)
+    assert (await paths(world, on_its_way))[0] is not None
+    await world.check_books(charged=40)
 
 
 async def test_an_undelivered_picture_is_kept_for_thirty_days_after_the_notice(world: World, clock: TestClock) -> None:
@@ -64,14 +68,14 @@ async def test_an_undelivered_picture_is_kept_for_thirty_days_after_the_notice(w
     clock.advance(90 * DAY_S)
     await upkeep(world).make_room()
     assert (await paths(world, request_id))[0] is not None  # nobody has told its owner yet
-    assert await world.core.generations.notices(ALICE) == 1
+    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 1
     clock.advance(29 * DAY_S)
     await upkeep(world).make_room()
     assert (await paths(world, request_id))[0] is not None
     clock.advance(2 * DAY_S)
     await upkeep(world).make_room()
     assert await paths(world, request_id) == [None]
-    assert await world.core.generations.notices(ALICE) == 0
+    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 0
 
 
 async def test_tokens_are_forgotten_when_they_die(world: World, clock: TestClock) -> None:
