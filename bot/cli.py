@@ -62,8 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     add("run", _run, "Run the bot.")
     demo = add("demo", _demo, "Try the bot offline, in a browser page, against sandboxes of Discord and Rivya.")
     demo.add_argument("--port", type=int, default=8765, help="of the page; 0 takes a free one (default: 8765)")
-    demo.add_argument("--task-seconds", type=float, nargs=2, default=(6.0, 12.0), metavar=("FROM", "TO"))
+    demo.add_argument("--task-seconds", type=float, nargs=2, default=(6.0, 10.0), metavar=("FROM", "TO"))
     add("doctor", _doctor, "Check, line by line, whether everything is there that the bot needs.")
+    add("health", _health, "Ask the running bot whether it works; exits with 1 when it does not.")
     add("migrate", _migrate, "Bring the database to this version (run does that too).")
     add("sync", _sync, "Register the commands with Discord, whether they changed or not.")
     add(
@@ -110,6 +111,17 @@ async def _doctor(options: argparse.Namespace) -> int:
     checks = await examine(load_settings(options.env_file))
     print(render(checks))
     return 1 if any(check.ok is False for check in checks) else 0
+
+
+async def _health(options: argparse.Namespace) -> int:
+    from bot.health import ask_health
+
+    settings = load_settings(options.env_file)
+    if settings.health_port is None:
+        raise ConfigError(["HEALTH_PORT is not set, so the bot does not say how it is."])
+    well, answer = await ask_health(settings.health_port)
+    print(answer)
+    return 0 if well else 1
 
 
 async def _migrate(options: argparse.Namespace) -> int:

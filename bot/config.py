@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     shutdown_grace_s: int = Field(
         25, ge=1, le=600, description="How long a stop waits for calls that cost money to end."
     )
+    health_port: int | None = Field(
+        None, ge=1, le=65535, description="Port on loopback for /healthz and /readyz; empty: off."
+    )
     operator_contact: str = Field("", description="Whom members may turn to (a name, a link); shown in /about.")
 
     @field_validator("*", mode="before")

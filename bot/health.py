@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
+import aiohttp
 import structlog
 from aiohttp import web
 
@@ -24,6 +25,7 @@ from bot.storage import Database
 log = structlog.get_logger(__name__)
 
 DATABASE_TIMEOUT_S = 5.0
+ASK_TIMEOUT_S = 10.0
 STUCK_S = 3600.0
 """A request that has been in work for an hour is worth a look: its pictures are late, or nobody drives them."""
 
@@ -96,6 +98,19 @@ async def serve_health(health: Health, port: int, *, host: str = "127.0.0.1") ->
         yield bound
     finally:
         await runner.cleanup()
+
+
+async def ask_health(port: int) -> tuple[bool, str]:
+    """Ask the bot behind ``port`` on this machine whether it works; returns that and what it said."""
+    try:
+        timeout = aiohttp.ClientTimeout(total=ASK_TIMEOUT_S)
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(f"http://127.0.0.1:{port}/healthz") as response,
+        ):
+            return response.status == 200, await response.text()
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False, "The bot does not answer."
 
 
 def _answer(well: bool, parts: dict[str, Any]) -> web.Response:

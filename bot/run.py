@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import tempfile
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import SystemRandom
 
@@ -22,6 +23,7 @@ from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, StorageError
 from bot.generations.protocols import Fetcher
+from bot.health import Health, serve_health
 from bot.posting import DiscordDelivery
 from bot.rivya import open_http
 from bot.storage import Database, open_database
@@ -68,11 +70,26 @@ async def run(settings: Settings) -> None:
         )
         client = client_over(core, settings, fetcher)
         delivery.client = client
+        if settings.health_port is not None:
+            health = Health(database=database, account=core.account, gateway=client, clock=SystemClock())
+            await stack.enter_async_context(_health(health, settings.health_port))
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, stop.set)
         await _serve(client, settings, core, stop)
+
+
+@asynccontextmanager
+async def _health(health: Health, port: int) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(serve_health(health, port))
+        except OSError as error:
+            raise ConfigError(
+                [f"HEALTH_PORT: port {port} can't be used ({error.strerror}). Choose another."]
+            ) from error
+        yield
 
 
 async def sync(settings: Settings) -> int:

@@ -197,9 +197,12 @@ class World:
         assert view is not None
         return view
 
-    async def until_idle(self) -> None:
+    async def until_idle(self, *, step_s: float = 0) -> None:
+        """Wait until nothing is being worked on, skipping ``step_s`` at a time."""
         async with asyncio.timeout(PATIENCE_S):
-            await self.core.engine.until_idle()
+            while not self.core.engine.idle:
+                self.clock.advance(step_s)
+                await asyncio.sleep(0.01)
 
     async def until(self, found: Callable[[], Any]) -> None:
         """Wait until ``found`` (plain or a coroutine function) returns something true."""

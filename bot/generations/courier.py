@@ -187,7 +187,8 @@ class Courier:
             interaction_token=request.interaction_token,
             message_id=row.message_id or request.message_id,
             # The same for every try of one message, whatever became of the pictures meanwhile.
-            nonce=f"{request.id}-{(first_try_ms or 0) // 1000:08x}",
+            # And of this way only: Discord tells nonces apart by their author, not by their channel.
+            nonce=f"{request.id}{'d' if row.rung == Rung.DIRECT else 'c'}{(first_try_ms or 0) // 1000:08x}",
             search_history=first_try_ms is not None and self._clock.now_ms() - first_try_ms > SEARCH_AFTER_S * 1000,
         )
 

@@ -18,8 +18,6 @@ from bot.sandbox.rivya import Fault, FaultKind
 from tests.e2e.driver import DemoPage, open_page
 
 PROMPT = "a red panda in a raincoat on a rainy Kyoto street at night, in the colours of image 2"
-_COLOURS = 160
-"""Of a picture's palette: enough for a sunset, a third of the bytes."""
 
 
 async def main(folder: Path) -> None:
@@ -52,7 +50,8 @@ class Camera:
 
     async def _keep(self, name: str, png: bytes) -> None:
         with Image.open(io.BytesIO(png)) as shot:
-            small = shot.convert("RGB").quantize(_COLOURS, dither=Image.Dither.FLOYDSTEINBERG)
+            full = shot.convert("RGB")
+            small = full.quantize(palette=full.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
         await asyncio.to_thread(small.save, self._folder / f"{name}.png", optimize=True)
 
 

@@ -113,6 +113,15 @@ async def test_one_message_has_one_nonce_and_is_looked_for_after_two_minutes(wor
     assert tries[-1].target.search_history
 
 
+async def test_a_direct_message_has_another_nonce_than_the_channels(world: World) -> None:
+    """Discord would answer with the channel's message, had that been posted and its answer been lost."""
+    world.discord.refuse = lambda rung, _try: None if rung is DIRECT else F.NO_ACCESS
+    request_id = await world.imagine()
+    await ended(world, request_id)
+    nonces = {post.rung: post.target.nonce for post in world.discord.attempts}
+    assert nonces[CHANNEL] != nonces[DIRECT]
+
+
 async def test_the_nonce_stays_when_another_picture_ends_between_two_tries(worlds: Worlds) -> None:
     """The first try may have been posted: what came later is edited into that message."""
     worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=200))

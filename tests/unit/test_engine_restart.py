@@ -148,7 +148,6 @@ async def test_a_command_that_died_before_it_could_acknowledge_leaves_no_hold(wo
         async def voided() -> bool:
             return (await world.view(accepted.request_id)).state is RequestState.VOID
 
-        await world.pass_time(30, step_s=10)
         assert not await voided()
         await world.pass_time(120)
         await world.until(voided)

@@ -35,7 +35,7 @@ class Case:
     loss: int = 0
     variance: int = 0
     closed: str | None = None
-    pass_s: float = 0
+    long: bool = False
     next_price: int = 8
     variants: dict[str, Any] = field(default_factory=dict)
 
@@ -50,9 +50,9 @@ def no_picture(words: str, *faults: Fault, **changes: Any) -> Case:
 
 CONTRACT = {
     "public_api_disabled": Case((refusal(503),)),
-    "public_api_disabled for long": no_picture("closed for a short while", refusal(503, times=None), pass_s=1500),
+    "public_api_disabled for long": no_picture("closed for a short while", refusal(503, times=None), long=True),
     "rate_limited": Case((refusal(429),)),
-    "rate_limited for long": no_picture("very busy right now", refusal(429, times=None), pass_s=1500),
+    "rate_limited for long": no_picture("very busy right now", refusal(429, times=None), long=True),
     "api_key_missing": no_picture(
         "has no key for the image service yet", refusal(401, "api_key_missing"), closed="api_key_missing"
     ),
@@ -88,21 +88,21 @@ TASKS = {
         Fault(kind=FaultKind.NO_RESULT),
         tasks=1,
         loss=8,
-        pass_s=2400,
+        long=True,
     ),
     "every address dead": no_picture(
         "gone before it could be fetched|could not be obtained",
         Fault(kind=FaultKind.MISSING_RESULT),
         tasks=1,
         loss=8,
-        pass_s=2400,
+        long=True,
     ),
     "one address dead": Case((Fault(kind=FaultKind.DEAD_URL_ONCE),)),
     "not found once": Case((Fault(kind=FaultKind.NOT_FOUND_TASK),), closed=None),
     "cut off": Case((Fault(kind=FaultKind.TRUNCATED_RESULT),)),
     "no picture": Case((Fault(kind=FaultKind.WRONG_TYPE_RESULT),)),
     "never a picture": no_picture(
-        "could not be obtained", Fault(kind=FaultKind.WRONG_TYPE_RESULT, times=None), tasks=1, loss=8, pass_s=2400
+        "could not be obtained", Fault(kind=FaultKind.WRONG_TYPE_RESULT, times=None), tasks=1, loss=8, long=True
     ),
 }
 
@@ -159,10 +159,9 @@ async def test_the_end_is_told_and_the_books_agree(worlds: Worlds, case: Case) -
         for fault in case.faults:
             worlds.rivya.faults.add(fault)
         request_id = await world.imagine(references=(world.cdn.add("cat.png"),))
-        if case.pass_s:
+        if case.long:
             await world.until(lambda: worlds.rivya.books.tasks or len(_creates(world)) > 1)
-            await world.pass_time(case.pass_s)
-        await world.until_idle()
+        await world.until_idle(step_s=60 if case.long else 0)
 
         view = await world.view(request_id)
         post = world.discord.posts[-1]
