@@ -73,6 +73,7 @@ class Recorder:
     attempts: list[Post] = field(default_factory=list)
     progress: list[Post] = field(default_factory=list)
     voids: list[str] = field(default_factory=list)
+    deaf_to_voids: int = 0
     pings: list[RequestView] = field(default_factory=list)
     tries: list[Rung] = field(default_factory=list)
     refuse: Callable[[Rung, int], DeliveryFault | None] = lambda _rung, _try: None
@@ -111,6 +112,9 @@ class Recorder:
         return Posted(7001 if rung is Rung.DIRECT else view.channel_id, post.message_id)
 
     async def say_void(self, application_id: int, interaction_token: str) -> None:
+        if self.deaf_to_voids:
+            self.deaf_to_voids -= 1
+            raise DeliveryError(DeliveryFault.TRANSIENT, "not connected yet")
         self.voids.append(interaction_token)
 
     async def ping(self, view: RequestView) -> None:

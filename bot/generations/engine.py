@@ -18,7 +18,7 @@ from bot.generations.account import ProviderAccount
 from bot.generations.courier import Courier
 from bot.generations.notes import Notes
 from bot.generations.painter import Painter
-from bot.generations.protocols import Delivery, DeliveryError
+from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault
 from bot.generations.queue import FairQueue, Ticket
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
@@ -169,10 +169,17 @@ class Engine:
                 self._background(self._say_void(request), "void")
 
     async def _say_void(self, request: RequestRow) -> None:
-        try:
-            await self._delivery.say_void(request.application_id, request.interaction_token or "")
-        except DeliveryError as error:
-            log.info("void.not_said", request_id=request.id, fault=error.fault)
+        wait_s = 1.0  # at a start Discord is not connected yet
+        while self._clock.now_ms() < request.token_expires_at_ms:
+            try:
+                await self._delivery.say_void(request.application_id, request.interaction_token or "")
+                break
+            except DeliveryError as error:
+                log.info("void.not_said", request_id=request.id, fault=error.fault)
+                if error.fault is not DeliveryFault.TRANSIENT:
+                    break
+            await self._clock.sleep(wait_s)
+            wait_s = min(wait_s * 2, 60.0)
 
     async def _resume(self) -> None:
         async with self._database.read() as tx:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -132,17 +133,30 @@ class DemoPage:
 
     async def press(self, label: str, *, within: str = "") -> None:
         """Press the newest button with this label, in a message that has the text ``within``."""
-        button = self._message(within).get_by_role("button", name=label).last
-        await self._scroll_to(button)
-        await button.click()
+        await self._click(self._message(within).get_by_role("button", name=label).last)
+        await self.idle()
+        assert await self.status() == "Callback completed"
+
+    async def press_before_the_news(self, label: str, make_news: Callable[[], Awaitable[None]]) -> None:
+        """Press the newest button with this label on a page that has not heard of the latest change yet."""
+        told = asyncio.Event()
+
+        async def hold(route: Any) -> None:
+            await told.wait()
+            await route.continue_()
+
+        await self.page.route("**/api/state*", hold)
+        await make_news()
+        async with self.page.expect_response("**/api/action"):
+            await self._click(self._message().get_by_role("button", name=label).last)
+        told.set()
+        await self.page.unroute("**/api/state*")
         await self.idle()
         assert await self.status() == "Callback completed"
 
     async def choose(self, placeholder: str, option: str) -> None:
         """Open the newest select with this placeholder and choose an option."""
-        select = self.page.locator(".select-trigger").filter(has_text=placeholder).last
-        await self._scroll_to(select)
-        await select.click()
+        await self._click(self.page.locator(".select-trigger").filter(has_text=placeholder).last)
         await self.page.get_by_role("option").filter(has_text=option).click()
         await self.idle()
         assert await self.status() == "Callback completed"
@@ -171,8 +185,12 @@ class DemoPage:
         await self._scroll_to(message)
         return bytes(await message.screenshot())
 
-    async def _scroll_to(self, thing: Any) -> None:
+    async def _click(self, thing: Any) -> None:
         # A click scrolls too, but at once: the page has not noticed yet, scrolls back, and closes what was opened.
+        await self._scroll_to(thing)
+        await thing.click()
+
+    async def _scroll_to(self, thing: Any) -> None:
         await thing.evaluate(_TO_THE_MIDDLE)
 
     def _messages(self) -> Any:

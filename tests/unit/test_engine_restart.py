@@ -113,9 +113,11 @@ async def test_what_was_never_acknowledged_is_voided_and_said(worlds: Worlds) ->
         accepted = await world.accept(count=2)
         assert await world.left() == 160 - 16
         await world.crash()
+    worlds.discord.deaf_to_voids = 2  # at a start Discord is not connected yet
     async with worlds.open() as world:
         await world.until(lambda: worlds.discord.voids)
         assert worlds.discord.voids == ["token-1"]
+        assert worlds.discord.deaf_to_voids == 0
         assert await world.core.generations.acknowledged(accepted.request_id, message_id=1) is False
         await world.until_idle()
         view = await world.view(accepted.request_id)
