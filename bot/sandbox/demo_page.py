@@ -48,7 +48,7 @@ async def open_page(
             news.set()
 
     async with AsyncExitStack() as stack:
-        pass
+        stack.enter_context(_lenient())
         try:
             preview: Any = env.preview(channel, viewers=viewers, layout="channel", assets=assets, port=port)
             # With a message in focus the page would stay at it; so it follows the conversation.

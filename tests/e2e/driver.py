@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -143,14 +144,15 @@ class DemoPage:
 
         async def hold(route: Any) -> None:
             await told.wait()
-            await route.continue_()
+            with contextlib.suppress(playwright.Error):  # the page has given up this one
+                await route.continue_()
 
         await self.page.route("**/api/state*", hold)
         await make_news()
         async with self.page.expect_response("**/api/action"):
             await self._click(self._message().get_by_role("button", name=label).last)
         told.set()
-        await self.page.unroute("**/api/state*")
+        await self.page.unroute("**/api/state*", hold)
         await self.idle()
         assert await self.status() == "Callback completed"
 
