@@ -18,12 +18,13 @@ from bot.generations.account import ProviderAccount
 from bot.generations.courier import Courier
 from bot.generations.engine import Engine
 from bot.generations.notes import Notes
-from bot.generations.painter import Painter, Patience
+from bot.generations.painter import Painter
 from bot.generations.protocols import Delivery, Fetcher
 from bot.generations.queue import FairQueue
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository
 from bot.generations.service import Generations, Limits
+from bot.generations.stages import Patience, Tools
 from bot.generations.store import FileStore
 from bot.generations.upkeep import Upkeep
 from bot.generations.views import Views
@@ -141,7 +142,7 @@ async def build_core(
         references.forget(request_id)
 
     courier = Courier(database=database, delivery=delivery, views=views, store=store, clock=clock, forget=forget)
-    painter = Painter(
+    tools = Tools(
         database=database,
         client=client,
         catalogue=catalogue,
@@ -156,6 +157,7 @@ async def build_core(
         patience=Patience(trust_s=settings.idempotency_trust_s, deadline_s=settings.task_deadline_s),
         changed=courier.changed,
     )
+    painter = Painter(tools)
     generations = Generations(
         database=database,
         catalogue=catalogue,

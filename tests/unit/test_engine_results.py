@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.generations import painter
+from bot.generations import fetching
 from bot.generations.protocols import FetchError
 from bot.generations.states import DeliveryState, PictureState, RequestState
 from bot.media import commit_file
@@ -37,7 +37,7 @@ async def test_a_full_disk_is_waited_for_and_told(worlds: Worlds, monkeypatch: p
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         commit_file(temporary, final)
 
-    monkeypatch.setattr(painter, "commit_file", commit)
+    monkeypatch.setattr(fetching, "commit_file", commit)
     async with worlds.open() as world:
         request_id = await world.imagine()
         await world.until(lambda: [post for post in worlds.discord.progress if post.view.trouble == "disk"])
@@ -63,7 +63,7 @@ async def test_an_error_of_our_own_keeps_no_picture_from_its_owner(
             raise RuntimeError("a defect")
         commit_file(temporary, final)
 
-    monkeypatch.setattr(painter, "commit_file", commit)
+    monkeypatch.setattr(fetching, "commit_file", commit)
     async with worlds.open() as world:
         request_id = await world.imagine()
         await world.until(lambda: not broken)

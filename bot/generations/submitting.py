@@ -1,0 +1,220 @@
+"""From the hold to the provider: upload, commit the attempt, send it, and know what may have come of it.
+
+What a call may have done is never guessed. A create call that was not answered is repeated, byte for byte under its own
+key, only while the provider can be trusted to remember the key (``trust_s`` from the first sending); after that the
+picture is *unknown* and is never sent again. A new key is used only after a refusal that certainly had no effect, and
+only when no earlier call under the old key was left unanswered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.generations.repository import AttemptRow, GenerationsRepository, PictureRow, RequestRow
+from bot.generations.settling import (
+    WRITE_OFF_AFTER_S,
+    after_change,
+)
+from bot.generations.stages import Endings, Stage, Tools, backoff
+from bot.generations.states import PictureState
+from bot.generations.values import Trouble
+from bot.rivya import (
+    IdempotencyConflict,
+    RivyaError,
+    Task,
+    ValidationFailed,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Submitting(Stage):
+    """Submits pictures, each attempt committed before its first byte leaves."""
+
+    def __init__(self, tools: Tools, endings: Endings) -> None:
+        super().__init__(tools)
+        self._endings = endings
+        self._creating = 0
+        self._stopping = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    async def stop(self) -> None:
+        """Start no further create call, and return when those on their way are answered and stored."""
+        self._stopping.set()
+        await self._quiet.wait()
+
+    async def submit(self, request: RequestRow, picture: PictureRow, begun_ms: int) -> None:
+        """Bring a held picture to the provider; ``begun_ms`` is since when it is tried."""
+        try:
+            urls = await self._references.uploaded(request)
+        except RivyaError as error:
+            await self._not_submitted(request, picture, error, begun_ms)
+            return
+        spec = self._catalogue.get(request.model)
+        body = spec.body(request.prompt, request.chosen, urls, picture.id)
+        number = picture.attempt + 1
+        now_ms = self._clock.now_ms()
+
+        async def commit(tx: AsyncConnection) -> bool:
+            rows = GenerationsRepository(tx)
+            won = await rows.move_picture(picture.id, {PictureState.HELD}, PictureState.SUBMITTING, attempt=number)
+            if won:  # else it was cancelled meanwhile
+                await rows.insert_attempt(picture.id, number, f"nbb-{picture.id}-{number}", body, now_ms)
+            return won
+
+        if self._stopping.is_set():
+            await asyncio.Event().wait()  # until we are cancelled: it goes on after the restart
+        async with self._creation():
+            if not await self._database.write(commit):
+                return
+            log.info("picture.submitting", picture_id=picture.id, attempt=number)
+            self._changed(request.id)
+            await self._send(request, picture, begun_ms, answered_before=True, number=number)
+
+    async def resume(self, request: RequestRow, picture: PictureRow, begun_ms: int) -> None:
+        """Go on with an attempt that was committed before a crash: it may have been sent."""
+        async with self._creation():
+            await self._send(request, picture, begun_ms, answered_before=False)
+
+    @asynccontextmanager
+    async def _creation(self) -> AsyncIterator[None]:
+        self._creating += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._creating -= 1
+            if not self._creating:
+                self._quiet.set()
+
+    async def _send(
+        self,
+        request: RequestRow,
+        picture: PictureRow,
+        begun_ms: int,
+        *,
+        answered_before: bool,
+        number: int | None = None,
+    ) -> None:
+        """Send the committed attempt until it is answered or can't be trusted to be.
+
+        ``answered_before`` False: a call under this key may be out there unanswered (we were killed in the middle).
+        """
+        attempt = await self._attempt(picture.id, number or picture.attempt)
+        doubtful = not answered_before
+        waits = backoff(self._rng, first_s=1.0, cap_s=8.0)
+        while True:
+            first_sent_ms = attempt.first_sent_at_ms or attempt.committed_at_ms
+            trusted_until_ms = first_sent_ms + self._patience.trust_s * 1000
+            if doubtful and self._clock.now_ms() >= trusted_until_ms:
+                await self._give_up_knowing(request, picture, attempt, "create_unknown")
+                return
+            try:
+                async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
+                    task = await self._client.create(attempt.body, idempotency_key=attempt.idempotency_key)
+            except RivyaError as error:
+                log.warning(
+                    "picture.create_failed", picture_id=picture.id, code=error.code, definitive=error.definitive
+                )
+                if isinstance(error, IdempotencyConflict):
+                    await self._give_up_knowing(request, picture, attempt, error.code)
+                    return
+                if error.definitive and not doubtful:
+                    await self._refused(request, picture, attempt, error, begun_ms)
+                    return
+                # This call, or an earlier one under the same key, may have started the picture.
+                doubtful = True
+                if error.account_problem:
+                    self._account.close(error, needed_credits=picture.price_credits)
+                await self._notes.trouble(request.id, Trouble.UNREACHABLE)
+                await self._clock.sleep(max(next(waits), min(error.retry_after_s or 0.0, 15.0)))
+            else:
+                await self._submitted(request, picture, attempt, task)
+                return
+
+    async def _attempt(self, picture_id: str, number: int) -> AttemptRow:
+        async with self._database.read() as tx:
+            attempt = await GenerationsRepository(tx).attempt(picture_id, number)
+        if attempt is None:
+            raise AssertionError(f"{picture_id} is submitting without an attempt")
+        return attempt
+
+    async def _submitted(self, request: RequestRow, picture: PictureRow, attempt: AttemptRow, task: Task) -> None:
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: AsyncConnection) -> None:
+            rows = GenerationsRepository(tx)
+            await rows.move_picture(
+                picture.id,
+                {PictureState.SUBMITTING},
+                PictureState.PAINTING,
+                task_id=task.id,
+                reserved_credits=task.reserved_credits,
+                submitted_at_ms=now_ms,
+                deadline_at_ms=now_ms + int(self._patience.deadline_s * 1000),
+            )
+            await rows.end_attempt(picture.id, attempt.number, task.id, now_ms)
+
+        await self._database.write(work)
+        self._account.worked()
+        await self._notes.trouble(request.id, None)
+        if not self._catalogue.has_learned(request.model, request.resolution):
+            await self._learn(request, task.reserved_credits)  # what is finally taken decides, once it is known
+        log.info("picture.submitted", picture_id=picture.id, task_id=task.id, reserved_credits=task.reserved_credits)
+        self._changed(request.id)
+
+    async def _refused(
+        self, request: RequestRow, picture: PictureRow, attempt: AttemptRow, error: RivyaError, begun_ms: int
+    ) -> None:
+        now_ms = self._clock.now_ms()
+
+        async def back(tx: AsyncConnection) -> None:
+            rows = GenerationsRepository(tx)
+            await rows.move_picture(picture.id, {PictureState.SUBMITTING}, PictureState.HELD)
+            await rows.end_attempt(picture.id, attempt.number, error.code, now_ms)
+
+        await self._database.write(back)
+        patient = now_ms - begun_ms < self._patience.submit_s * 1000
+        stale = isinstance(error, ValidationFailed) and patient
+        if stale and await self._references.renew(request, attempt.committed_at_ms):
+            return
+        await self._not_submitted(request, picture, error, begun_ms)
+
+    async def _not_submitted(self, request: RequestRow, picture: PictureRow, error: RivyaError, begun_ms: int) -> None:
+        """Wait and try again, or end it: the picture is HELD and nothing was started."""
+        waited_s = (self._clock.now_ms() - begun_ms) / 1000
+        if error.account_problem:
+            self._account.close(error, needed_credits=picture.price_credits)
+        if error.retryable and waited_s < self._patience.submit_s:
+            trouble = Trouble.BUSY if error.definitive and error.http_status else Trouble.UNREACHABLE
+            await self._notes.trouble(request.id, trouble)
+            pause_s = next(backoff(self._rng, first_s=2.0 * 2 ** min(picture.attempt, 4), cap_s=30.0))
+            await self._clock.sleep(max(pause_s, min(error.retry_after_s or 0.0, 120.0)))
+            return
+        await self._endings.fail(picture.id, {PictureState.HELD}, error)
+
+    async def _give_up_knowing(self, request: RequestRow, picture: PictureRow, attempt: AttemptRow, code: str) -> None:
+        now_ms = self._clock.now_ms()
+        first_sent_ms = attempt.first_sent_at_ms or attempt.committed_at_ms
+
+        async def work(tx: AsyncConnection) -> None:
+            rows = GenerationsRepository(tx)
+            await rows.move_picture(
+                picture.id,
+                {PictureState.SUBMITTING},
+                PictureState.UNKNOWN,
+                failure_code="create_unknown",
+                next_look_at_ms=first_sent_ms + WRITE_OFF_AFTER_S * 1000,
+            )
+            await rows.end_attempt(picture.id, attempt.number, code, now_ms)
+            await after_change(tx, request.id, PictureState.UNKNOWN, now_ms)
+
+        await self._database.write(work)
+        log.error("picture.unknown", picture_id=picture.id, code=code, key=attempt.idempotency_key)
+        self._changed(request.id)

@@ -1,0 +1,132 @@
+"""What people do while the bot dies."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+from simcord.backend.errors import BackendError, SetupError
+
+from bot.sandbox.wire import WireFault, WireFaultKind
+from tests.crash.world import Ask, World
+
+DAY_S = 24 * 3600
+
+
+def image(colour: str, kind: str = "PNG") -> tuple[str, bytes]:
+    """Return a small reference with metadata that has to go."""
+    sink = io.BytesIO()
+    with Image.new("RGB", (24, 16), colour) as picture:
+        picture.save(sink, kind, exif=_exif())
+    return f"{colour}.{kind.lower()}", sink.getvalue()
+
+
+def _exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x010E] = "where I live"
+    return exif
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One kind of request, how the services answer, and how long the bot is away after it was killed (clock seconds).
+
+    ``meddle`` acts while the request is in work. With ``doubt`` a create call may never become known, and the person
+    then hears so; with ``doubles`` the provider may make a picture twice, at the operator's expense.
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    variants: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    prepare: Callable[[World], None] = lambda _: None
+    meddle: Callable[[World, Ask], Awaitable[None]] | None = None
+    away_s: float = 0.0
+    doubt: bool = False
+    doubles: bool = False
+
+
+async def _cancel_while_it_waits(world: World, ask: Ask) -> None:
+    def offered() -> bool:
+        message = world.wire.books.messages.get(ask.interaction.message_id or 0)
+        return message is not None and "Cancel" in message.text
+
+    await _press(world, ask, offered)
+
+
+async def _cancel_while_it_is_sent(world: World, ask: Ask) -> None:
+    before = len([request for request in world.rivya.books.requests if request.route == "create"])
+    await _press(
+        world, ask, lambda: len([r for r in world.rivya.books.requests if r.route == "create"]) > before
+    )
+
+
+async def _press(world: World, ask: Ask, when: Callable[[], bool]) -> None:
+    await world.until(lambda: when() or not world.alive or world.at_rest(ask))
+    if when() and world.alive:
+        with suppress(SetupError, BackendError, ValueError):  # the button went away meanwhile
+            await world.cancel(ask)
+
+
+def _messages_of_ours_stay_as_they_are(world: World) -> None:
+    """Nothing that the bot has posted can be edited: the result has to come as a message of its own."""
+    error = WireFaultKind.ERROR
+    world.wire.faults.add(WireFault(kind=error, route="edit", status=403, code=50001, times=None))
+    world.wire.faults.add(WireFault(kind=error, route="edit_original", status=401, code=50027, times=None))
+
+
+async def _let_the_token_die(world: World, ask: Ask) -> None:
+    await world.until(lambda: ask.interaction.acknowledged_ms or not world.alive or world.at_rest(ask))
+    world.wire.people.expire_token(ask.interaction.id)
+
+
+PUBLIC = {"image_1": image("red"), "image_2": image("blue", "JPEG")}
+
+SCENARIOS = (
+    Scenario(name="public", options=PUBLIC),
+    Scenario(name="two pictures", options={"count": 2, "notify": True, "image_1": image("green")}),
+    Scenario(name="private", options={"private": True, "notify": True}),
+    Scenario(
+        name="cancel in time",
+        options={"image_1": image("red")},
+        variants={"min_upload_latency_s": 0.4},
+        meddle=_cancel_while_it_waits,
+    ),
+    Scenario(name="cancel too late", variants={"latency_s": 0.15}, meddle=_cancel_while_it_is_sent),
+    Scenario(name="a message of its own", prepare=_messages_of_ours_stay_as_they_are),
+    Scenario(name="a message of its own, five minutes later", prepare=_messages_of_ours_stay_as_they_are, away_s=300),
+    Scenario(name="direct message", options={"private": True}, meddle=_let_the_token_die),
+    Scenario(
+        name="keys kept 60 s, away 70 s",
+        options=PUBLIC,
+        variants={"key_life_s": 60.0},
+        settings={"IDEMPOTENCY_TRUST_S": "50"},
+        away_s=70,
+        doubt=True,
+    ),
+    Scenario(
+        name="keys ignored",
+        variants={"key_life_s": 0.0},
+        settings={"IDEMPOTENCY_TRUST_S": "50"},
+        doubt=True,
+        doubles=True,
+    ),
+)
+
+
+async def run_with_meddling(world: World, scenario: Scenario, ask: Ask) -> None:
+    """Return when ``ask`` rests or the bot has died, with the scenario's meddling going on beside."""
+    meddling = asyncio.ensure_future(scenario.meddle(world, ask)) if scenario.meddle else None
+    try:
+        await world.rest([ask])
+    finally:
+        if meddling is not None:
+            if not meddling.done() and not world.alive:
+                await asyncio.wait({meddling}, timeout=1)
+            meddling.cancel()
+            await asyncio.gather(meddling, return_exceptions=True)

@@ -1,0 +1,200 @@
+"""A world in which a bot dies: both services over real sockets, the bot's database, and people who ask for pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.credits.audit import AuditReport, audit
+from bot.sandbox.rivya import RivyaSandbox, Variants
+from bot.sandbox.wire import InteractionRecord, WireRules, WireServer
+from bot.storage import open_database
+from tests.crash.launcher import Launcher, Victim
+from tests.crash.victim import SharedClock
+
+SPEED = 20.0
+"""The clocks of the bot and of both services go so much faster than the machine's; sockets and disk don't."""
+TASK_S = (2.0, 4.0)
+PATIENCE_S = 60.0
+"""Real seconds until a request that does not come to its end counts as stuck."""
+
+
+@dataclass(eq=False)
+class Ask:
+    """One request of one person, and what the wire knows of it."""
+
+    prompt: str
+    count: int
+    private: bool
+    interaction: InteractionRecord
+    died: bool = False
+    """Whether the bot was killed while it was in work."""
+    point: str = ""
+    """Where, if that is known."""
+
+
+@dataclass(eq=False)
+class World:
+    """See ``open_world``. ``asks`` are all requests so far; ``starts`` counts processes of the bot."""
+
+    folder: Path
+    clock: SharedClock
+    wire: WireServer
+    rivya: RivyaSandbox
+    launcher: Launcher
+    settings: dict[str, str]
+    guild: int
+    channel: int
+    members: list[int]
+    asks: list[Ask] = field(default_factory=list)
+    victim: Victim | None = None
+    starts: int = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether a bot runs."""
+        return self.victim is not None and self.victim.code is None
+
+    async def start(self, *, kill_at: str | None = None, kill_after: int | None = None) -> bool:
+        """Start the bot and return once it is connected; False when it died before that."""
+        assert not self.alive
+        identified = self.wire.gateway.identified
+        self.starts += 1
+        self.victim = self.launcher.start(
+            {
+                "environment": self.settings,
+                "clock": self.clock.order,
+                "trace": str(self.trace),
+                "log": str(self.folder / f"log-{self.starts}.jsonl"),
+                "kill_at": kill_at,
+                "kill_after": kill_after,
+            }
+        )
+        await self.until(lambda: not self.alive or (self.wire.gateway.identified > identified and self.wire.ready))
+        return self.alive
+
+    async def kill(self) -> None:
+        """Kill the bot if it runs."""
+        if self.victim is not None and self.alive:
+            await self.victim.kill()
+
+    @property
+    def trace(self) -> Path:
+        """Where the running bot writes the points that it passes."""
+        return self.folder / f"points-{self.starts}.txt"
+
+    def points(self) -> list[str]:
+        """Return the points that the running (or last) bot has passed, in order."""
+        return self.trace.read_text().splitlines() if self.trace.exists() else []
+
+    async def ask(self, member: int, prompt: str, **options: Any) -> Ask:
+        """Use /imagine."""
+        interaction = await self.wire.slash(self.members[member], self.channel, "imagine", prompt=prompt, **options)
+        ask = Ask(prompt, options.get("count", 1), options.get("private", False), interaction)
+        self.asks.append(ask)
+        return ask
+
+    async def cancel(self, ask: Ask) -> None:
+        """Press the button under an ask's card, if it is there."""
+        if ask.interaction.message_id is not None:
+            await self.wire.click(ask.interaction.user_id, ask.interaction.message_id, "nbb:cancel:.*")
+
+    async def until(self, found: Callable[[], Any], timeout_s: float = PATIENCE_S) -> bool:
+        """Return True once ``found`` is true, False after ``timeout_s`` real seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not found():
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            return False
+        return True
+
+    def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        """Read the bot's database."""
+        with closing(sqlite3.connect(self.folder / "bot.db", timeout=10)) as connection:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(query, values).fetchall()
+
+    def row_of(self, ask: Ask) -> sqlite3.Row | None:
+        """Return the request's row with its delivery's state, if it was ever committed."""
+        found = self.rows(
+            "SELECT r.*, d.state AS delivery, d.first_try_at_ms AS trying,"
+            " (SELECT count(*) FROM pictures p WHERE p.request_id = r.id AND p.state NOT IN"
+            "  ('fetched', 'failed', 'cancelled', 'lost', 'unknown', 'overdue')) AS in_work"
+            " FROM requests r JOIN deliveries d ON d.request_id = r.id WHERE r.source_id = ?",
+            str(ask.interaction.id),
+        )
+        return found[0] if found else None
+
+    def at_rest(self, ask: Ask) -> bool:
+        """Whether nothing more will happen to a request by itself, and its person has been told how it stands."""
+        row = self.row_of(ask)
+        if row is None:
+            return ask.died
+        if row["state"] == "void":
+            return ask.interaction.acknowledged_ms is None or self.void_was_said(ask)
+        return bool(row["state"] != "accepted" and not row["in_work"] and row["delivery"] in {"shown", "kept"})
+
+    def void_was_said(self, ask: Ask) -> bool:
+        """Whether the card says that the request was not taken."""
+        message = self.wire.books.messages.get(ask.interaction.message_id or 0)
+        return message is not None and "Please ask again" in message.text
+
+    async def rest(self, asks: list[Ask]) -> bool:
+        """Return once all of ``asks`` rest (True), or the bot has died or patience is over (False)."""
+        rested = await self.until(lambda: not self.alive or all(self.at_rest(ask) for ask in asks))
+        return rested and self.alive
+
+    async def audit(self) -> AuditReport:
+        """Check the books, as ``nano-banana-bot audit`` does."""
+        url = f"sqlite+aiosqlite:///{self.folder / 'bot.db'}"
+        async with open_database(url, exclusive=False) as database, database.read() as connection:
+            return await audit(connection, now_ms=self.clock.now_ms())
+
+
+@asynccontextmanager
+async def open_world(
+    launcher: Launcher, *, variants: dict[str, Any], settings: dict[str, str], members: int = 1
+) -> AsyncIterator[World]:
+    """Give a fresh world without a bot."""
+    clock = SharedClock.starting_now(speed=SPEED)
+    rules = WireRules(acknowledge_within_s=3 * SPEED)  # a person's patience is of real seconds
+    served = Variants(**{"quick_pictures": True, "task_s": TASK_S, "current_credits": 10_000_000, **variants})
+    with tempfile.TemporaryDirectory(prefix="crash-", ignore_cleanup_errors=True) as folder:
+        async with WireServer(clock=clock, rules=rules) as wire, RivyaSandbox(clock=clock, variants=served) as rivya:
+            guild = wire.people.add_guild()
+            world = World(
+                folder=Path(folder),
+                clock=clock,
+                wire=wire,
+                rivya=rivya,
+                launcher=launcher,
+                guild=guild,
+                channel=wire.people.add_channel(guild),
+                members=[wire.people.add_member(guild, f"member{number}") for number in range(members)],
+                settings={
+                    **wire.environment,
+                    "RIVYA_API_KEY": rivya.api_key,
+                    "RIVYA_BASE_URL": rivya.url,
+                    "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/bot.db",
+                    "DATA_DIR": folder,
+                    "DISK_RESERVE_BYTES": "0",
+                    "MEMBER_CREDITS_PER_MONTH": "",
+                    "GUILD_CREDITS_PER_MONTH": "",
+                    "ACCOUNT_CREDITS_PER_DAY": "",
+                    "MAX_RUNNING_PER_MEMBER": "100",
+                    "POLLS_PER_MINUTE": "10000",
+                    "IDEMPOTENCY_TRUST_S": "36000",
+                    **settings,
+                },
+            )
+            try:
+                yield world
+            finally:
+                await world.kill()
