@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -55,35 +54,6 @@ def timeouts_within(trust_s: float) -> Timeouts:
     """Return time-outs under which a create call that is not answered can be repeated while its key is trusted."""
     usual = Timeouts()
     return replace(usual, create_s=min(usual.create_s, max(trust_s / 2, MIN_CREATE_S)))
-
-
-@asynccontextmanager
-async def open_core(
-    settings: Settings,
-    *,
-    database: Database,
-    http: httpx.AsyncClient,
-    delivery: Delivery,
-    fetcher: Fetcher,
-    clock: Clock,
-    rng: Random,
-    ids: Callable[[], str] = new_id,
-    timeouts: Timeouts | None = None,
-) -> AsyncIterator[Core]:
-    """Build the core, resume what was running, and stop it in order."""
-    core = await build_core(
-        settings,
-        database=database,
-        http=http,
-        delivery=delivery,
-        fetcher=fetcher,
-        clock=clock,
-        rng=rng,
-        ids=ids,
-        timeouts=timeouts,
-    )
-    async with core.engine:
-        yield core
 
 
 async def build_core(

@@ -85,7 +85,7 @@ class DiscordDelivery:
         self, rung: Rung, view: RequestView, target: Target, card: Card, files: Sequence[PostFile]
     ) -> Posted:
         async with self._faults(by_token=rung is Rung.EDIT_ORIGINAL) as client:
-            attachments = [_file(view, file) for file in files]
+            attachments = attach(view, files)
             channel_id = view.delivered_channel_id or view.channel_id
             if rung is Rung.EDIT_ORIGINAL:
                 hook = self._webhook(client, target.application_id, target.interaction_token or "")
@@ -113,7 +113,7 @@ class DiscordDelivery:
                 return found
             message = await channel.send(
                 view=card,
-                files=[_file(view, file) for file in files],
+                files=attach(view, files),
                 nonce=target.nonce,
                 allowed_mentions=_only(view.user_id),
             )
@@ -182,8 +182,11 @@ def _fault_of(error: discord.HTTPException, *, by_token: bool) -> DeliveryFault:
     return DeliveryFault.REJECTED
 
 
-def _file(view: RequestView, file: PostFile) -> discord.File:
-    return discord.File(file.path, filename=file.filename, description=description(view, file.position))
+def attach(view: RequestView, files: Sequence[PostFile]) -> list[discord.File]:
+    """Return attachments with their alt text."""
+    return [
+        discord.File(file.path, filename=file.filename, description=description(view, file.position)) for file in files
+    ]
 
 
 def _speaks_of(message: discord.Message, view: RequestView) -> bool:

@@ -16,7 +16,7 @@ import httpx
 import structlog
 from yarl import URL
 
-from bot.app import Core, build_core, open_core
+from bot.app import Core, build_core
 from bot.cdn import CdnFetcher
 from bot.client import BotClient, Services
 from bot.clock import SystemClock
@@ -57,19 +57,18 @@ async def run(settings: Settings) -> None:
         cdn_http = await stack.enter_async_context(httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=10.0)))
         delivery = DiscordDelivery()
         fetcher = CdnFetcher(cdn_http, settings.discord_cdn_url)
-        core = await stack.enter_async_context(
-            open_core(
-                settings,
-                database=database,
-                http=rivya_http,
-                delivery=delivery,
-                fetcher=fetcher,
-                clock=SystemClock(),
-                rng=SystemRandom(),
-            )
+        core = await build_core(
+            settings,
+            database=database,
+            http=rivya_http,
+            delivery=delivery,
+            fetcher=fetcher,
+            clock=SystemClock(),
+            rng=SystemRandom(),
         )
         client = client_over(core, settings, fetcher)
         delivery.client = client
+        await stack.enter_async_context(core.engine)
         if settings.health_port is not None:
             health = Health(database=database, account=core.account, gateway=client, clock=SystemClock())
             await stack.enter_async_context(_health(health, settings.health_port))

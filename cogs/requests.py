@@ -9,9 +9,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import BotClient, CannotDo, Interaction, say
+from bot.generations.files import files_of, kept
 from bot.generations.values import RequestView
+from bot.posting import attach
 from bot.presses import on_choice, on_press
-from bot.showing import attach, files_of, kept
 from bot.ui import ids
 from bot.ui.failure import cancelled_card
 from bot.ui.history import picture_card

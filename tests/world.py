@@ -16,7 +16,7 @@ from discord import ui
 from PIL import Image
 from sqlalchemy import text
 
-from bot.app import Core, open_core
+from bot.app import Core, build_core
 from bot.config import Settings, load_settings
 from bot.credits.audit import AuditReport, audit
 from bot.generations.protocols import DeliveryError, DeliveryFault, FetchError, Posted, PostFile, Target
@@ -313,17 +313,16 @@ class Worlds:
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_database(config.database_url))
             http = await stack.enter_async_context(open_http(config.rivya_base_url))
-            core = await stack.enter_async_context(
-                open_core(
-                    config,
-                    database=database,
-                    http=http,
-                    delivery=self.discord,
-                    fetcher=self.cdn,
-                    clock=self.clock,
-                    rng=Random(1),
-                    ids=lambda: f"{next(self._ids):016x}",
-                    timeouts=timeouts or Timeouts(),
-                )
+            core = await build_core(
+                config,
+                database=database,
+                http=http,
+                delivery=self.discord,
+                fetcher=self.cdn,
+                clock=self.clock,
+                rng=Random(1),
+                ids=lambda: f"{next(self._ids):016x}",
+                timeouts=timeouts or Timeouts(),
             )
+            await stack.enter_async_context(core.engine)
             yield World(core, database, self.rivya, self.discord, self.cdn, self.clock, config, self._events)

@@ -15,19 +15,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock, wait_for_event
+from bot.generations.files import files_of, kept
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Posted, PostFile, Target
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.states import RESTING_STATES, DeliveryState, PictureState, RequestState, Rung
 from bot.generations.store import FileStore
 from bot.generations.values import PictureView, RequestView
 from bot.generations.views import Views
-from bot.media import MIN_LIMIT_BYTES, fit_message
+from bot.media import MIN_LIMIT_BYTES
 from bot.storage import Database
 
 log = structlog.get_logger(__name__)
@@ -247,7 +247,8 @@ class Courier:
         limit = self._delivery.upload_limit_bytes(rung, view, request.upload_limit_bytes)
         total: int | None = None
         for _ in range(MAX_SHRINKS):
-            files = await self._fit(view, limit, total)
+            pictures = await asyncio.to_thread(kept, self._store, view)
+            files = await files_of(self._store, view, pictures, limit_bytes=limit, total_bytes=total)
             try:
                 return await self._delivery.post(rung, view, self._target(request, row, view), files)
             except DeliveryError as error:
@@ -261,27 +262,6 @@ class Courier:
                     break
                 limit = min(limit, total)
         raise DeliveryError(DeliveryFault.REJECTED, "too large however small")
-
-    async def _fit(self, view: RequestView, limit_bytes: int, total_bytes: int | None) -> list[PostFile]:
-        def work() -> list[PostFile]:
-            fetched = [p for p in view.pictures if p.state is PictureState.FETCHED and p.path is not None]
-            found = [(p, self._store.absolute(p.path or "")) for p in fetched]
-            # A file that somebody removed must not keep the others, and the words, from their owner.
-            found = [(p, source) for p, source in found if source.exists()]
-            if len(found) < len(fetched):
-                log.error("result.missing", request_id=view.id, missing=len(fetched) - len(found))
-            fitted = fit_message(
-                [source for _, source in found],
-                limit_each_bytes=limit_bytes,
-                limit_total_bytes=total_bytes,
-                folder=self._store.fitted_folder,
-            )
-            return [
-                PostFile(p.position, f.path, _filename(view, p, f.path), fitted=f.path != source)
-                for (p, source), f in zip(found, fitted, strict=True)
-            ]
-
-        return await asyncio.to_thread(work)
 
     async def _shown(
         self, request: RequestRow, rung: Rung, view: RequestView, posted: Posted, *, certain: bool
@@ -355,7 +335,3 @@ def _total_bytes(files: Sequence[PostFile]) -> int:
 
 def _is_over(view: RequestView) -> bool:
     return all(picture.state in RESTING_STATES for picture in view.pictures)
-
-
-def _filename(view: RequestView, picture: PictureView, path: Path) -> str:
-    return f"nano-banana-{view.reference}-{picture.position}{path.suffix}"

@@ -24,7 +24,7 @@ SIMCORD_CDN: Final[str] = simcord.backend.cdn.CDN_BASE
 """Where simcord's page looks for faces, wherever attachments are served."""
 
 
-class _FollowedClock(SimcordClock):
+class FollowedClock(SimcordClock):
     """Tells simcord the time of our clock; its own virtual seconds come on top."""
 
     def __init__(self, clock: Clock) -> None:
@@ -32,6 +32,7 @@ class _FollowedClock(SimcordClock):
         self._clock = clock
 
     def now(self) -> datetime:
+        """Return the time, aware, UTC."""
         return datetime.fromtimestamp(self._clock.now_ms() / 1000 + self.elapsed, UTC)
 
 
@@ -95,6 +96,6 @@ async def open_discord(
     With ``check_errors`` leaving raises what the bot's handlers raised and nobody has looked at in ``env.errors``.
     """
     async with simcord.run(client, settle_timeout=settle_timeout_s, check_errors=check_errors) as env:
-        env.backend.clock = _FollowedClock(clock)
+        env.backend.clock = FollowedClock(clock)
         attachments.find = env.backend.cdn.get
         yield DiscordSandbox(env)

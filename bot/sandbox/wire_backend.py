@@ -4,36 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from simcord._clock import Clock as SimcordClock
 from simcord.backend import Backend, serializers
 from simcord.backend.models import Message
 from simcord.components import walk_components
 
 from bot.clock import Clock
+from bot.sandbox.discord import FollowedClock
 from bot.sandbox.wire_books import FileRecord, MessageRecord, WireBooks
 from bot.sandbox.wire_cdn import WireCdn
 from bot.sandbox.wire_rules import UPLOAD_BYTES_BY_TIER, WireRules
-
-
-class _FollowedClock(SimcordClock):
-    """Tells simcord the time of our clock."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
 
 
 class WireBackend(Backend):
     """The state of this Discord, with what simcord leaves out: boost tiers, closed direct messages, a removed bot."""
 
     def __init__(self, *, clock: Clock, books: WireBooks, cdn: WireCdn, rules: WireRules) -> None:
-        super().__init__(clock=_FollowedClock(clock))
+        super().__init__(clock=FollowedClock(clock))
         # simcord keeps every body and event for its own reports; a long run would drown in them.
         self.transcript = deque(maxlen=0)  # type: ignore[assignment]
         self.http_requests = deque(maxlen=0)  # type: ignore[assignment]

@@ -61,9 +61,7 @@ async def _cancel_while_it_waits(world: World, ask: Ask) -> None:
 
 async def _cancel_while_it_is_sent(world: World, ask: Ask) -> None:
     before = len([request for request in world.rivya.books.requests if request.route == "create"])
-    await _press(
-        world, ask, lambda: len([r for r in world.rivya.books.requests if r.route == "create"]) > before
-    )
+    await _press(world, ask, lambda: len([r for r in world.rivya.books.requests if r.route == "create"]) > before)
 
 
 async def _press(world: World, ask: Ask, when: Callable[[], bool]) -> None:

@@ -13,24 +13,31 @@ from tests.crash.world import World, open_world
 
 MOST_OF_A_KIND = 3
 """Polls and progress edits go on for as long as a picture takes: their first three are points of the table."""
+LAST_POINTS_S = 0.5
+"""Real seconds for the points that a request passes after its person has seen the end."""
 
 
 async def run_table(
     launcher: Launcher, scenario: Scenario, *, chosen: Callable[[str], bool] = lambda _: True
 ) -> Verdict:
-    """Kill at every point that ``chosen`` keeps, one request each, in one world; every start recovers and goes on."""
+    """Kill at every point that ``chosen`` keeps, one request each, all in one world.
+
+    Each start of the bot recovers what the one before left, and is then killed at the next point.
+    """
     verdict = Verdict()
     async with open_world(launcher, variants=scenario.variants, settings=scenario.settings) as world:
         scenario.prepare(world)
         await world.start()
-        first = await world.ask(0, f"{scenario.name}: undisturbed", **scenario.options)
+        first = await world.ask(0, f"{scenario.name}, undisturbed.", **scenario.options)
         await run_with_meddling(world, scenario, first)
-        points = [point for point in dict.fromkeys(world.points()) if _counts(point) and chosen(point)]
-        for number, point in enumerate(points, start=1):
-            await world.kill()
-            await world.start(kill_at=point)
-            await _kill_once(world, scenario, f"{scenario.name}: {number}", point, verdict)
+        await world.until(lambda: not world.alive, LAST_POINTS_S)
+        points = [point for point in dict.fromkeys(world.points()) if _is_of_the_table(point) and chosen(point)]
         verdict.points = len(points)
+        await world.kill()
+        for number, point in enumerate(points, start=1):
+            await world.start(kill_at=point)
+            await world.rest(world.asks[-1:])
+            await _kill_once(world, scenario, f"{scenario.name}, number {number}.", point, verdict)
         await settle(world)
         await judge(world, verdict, doubt=scenario.doubt, doubles=scenario.doubles)
     return verdict
@@ -41,14 +48,13 @@ async def _kill_once(world: World, scenario: Scenario, prompt: str, point: str, 
     ask = await world.ask(0, prompt, **scenario.options)
     ask.point = point
     await run_with_meddling(world, scenario, ask)
-    if world.alive:
+    if await world.until(lambda: not world.alive, LAST_POINTS_S):
+        ask.died = True
+        verdict.kills += 1
+    else:
         verdict.not_reached += 1
-        return
-    verdict.kills += 1
-    ask.died = True
+        await world.kill()
     world.clock.advance(scenario.away_s)
-    await world.start()
-    await world.rest([ask])
 
 
 async def settle(world: World) -> None:
@@ -56,15 +62,19 @@ async def settle(world: World) -> None:
     if not world.alive:
         await world.start()
     await world.rest(world.asks)
-    if world.rows("SELECT 1 FROM pictures WHERE state IN ('unknown', 'overdue')"):
+    if _unknown(world):
         await world.kill()
         world.clock.advance(DAY_S + 3600)
         await world.start()
-        await world.until(lambda: not world.rows("SELECT 1 FROM pictures WHERE state IN ('unknown', 'overdue')"))
+        await world.until(lambda: not _unknown(world))
         await world.rest(world.asks)
 
 
-def _counts(point: str) -> bool:
+def _unknown(world: World) -> bool:
+    return bool(world.rows("SELECT 1 FROM pictures WHERE state IN ('unknown', 'overdue')"))
+
+
+def _is_of_the_table(point: str) -> bool:
     number = re.search(r"#(\d+)$", point)
     return number is not None and int(number[1]) <= MOST_OF_A_KIND
 

@@ -31,7 +31,7 @@ _READ_BYTES = 65536
 
 
 class SharedClock(TestClock):
-    """A fast clock that goes alike in every process of this machine: it counts from one reading of its monotonic time."""
+    """A fast clock that goes alike in every process: it counts from one reading of the monotonic time."""
 
     def __init__(self, *, start_ms: int, begun_s: float, speed: float) -> None:
         super().__init__(start_ms=start_ms, speed=speed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -63,7 +64,10 @@ class World:
 
     async def start(self, *, kill_at: str | None = None, kill_after: int | None = None) -> bool:
         """Start the bot and return once it is connected; False when it died before that."""
-        assert not self.alive
+        if self.alive:
+            raise RuntimeError("there is a bot already")
+        if self.crashed:
+            raise AssertionError(self.crashed)
         identified = self.wire.gateway.identified
         self.starts += 1
         self.victim = self.launcher.start(
@@ -71,13 +75,25 @@ class World:
                 "environment": self.settings,
                 "clock": self.clock.order,
                 "trace": str(self.trace),
-                "log": str(self.folder / f"log-{self.starts}.jsonl"),
+                "log": str(self.log),
                 "kill_at": kill_at,
                 "kill_after": kill_after,
             }
         )
         await self.until(lambda: not self.alive or (self.wire.gateway.identified > identified and self.wire.ready))
         return self.alive
+
+    @property
+    def crashed(self) -> str | None:
+        """The end of the log of a bot that has ended by itself."""
+        if self.victim is None or self.victim.code in {None, -signal.SIGKILL}:
+            return None
+        return f"exit code {self.victim.code}: {self.log.read_text()[-3000:]}"
+
+    @property
+    def log(self) -> Path:
+        """Where the running bot writes its log."""
+        return self.folder / f"log-{self.starts}.jsonl"
 
     async def kill(self) -> None:
         """Kill the bot if it runs."""
