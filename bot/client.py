@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +75,30 @@ class BotClient(commands.Bot):
             max_messages=None,
         )
         self.services = services
+        self._taking = 0
+        self._none_taking = asyncio.Event()
+        self._none_taking.set()
+        self._stopping = False
+
+    @contextmanager
+    def taking(self) -> Iterator[bool]:
+        """Mark that a request is being taken; gives False when the bot is stopping and takes no more."""
+        self._taking += 1
+        self._none_taking.clear()
+        try:
+            yield not self._stopping
+        finally:
+            self._taking -= 1
+            if not self._taking:
+                self._none_taking.set()
+
+    async def stop_taking(self, patience_s: float) -> None:
+        """Take no more requests, and return when those that are being taken are acknowledged (or void)."""
+        self._stopping = True
+        try:
+            await asyncio.wait_for(self._none_taking.wait(), patience_s)
+        except TimeoutError:
+            log.warning("client.still_taking", requests=self._taking)
 
     async def setup_hook(self) -> None:
         """Load the cogs and register the commands if they changed."""

@@ -16,7 +16,7 @@ import structlog
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.credits.quotas import LimitScope, QuotaExceeded
 from bot.errors import BotError
-from bot.generations.refusals import TooManyAtOnce
+from bot.generations.refusals import Restarting, TooManyAtOnce
 from bot.generations.values import Accepted, GenerationRequest, Origin
 from bot.rivya import BadOption
 from bot.ui import ids
@@ -61,6 +61,13 @@ class Intake:
         Returns whether it runs. Nothing runs before Discord has acknowledged. When that fails the request is voided:
         the person sees a failure, would ask again, and would pay twice.
         """
+        with self._client.taking() as open_for_more:
+            if not open_for_more:
+                await self._refuse(interaction, Restarting(), None)
+                return False
+            return await self._take(interaction, prepare, private=private)
+
+    async def _take(self, interaction: Interaction, prepare: PrepareRequest, *, private: bool) -> bool:
         origin = origin_of(interaction)
         asked: list[GenerationRequest] = []
 

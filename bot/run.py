@@ -31,6 +31,8 @@ from bot.storage import Database, open_database
 log = structlog.get_logger(__name__)
 
 _WRONG_TOKEN = "DISCORD_TOKEN is not accepted by Discord. Copy it again from the portal."  # noqa: S105 - a sentence
+TAKING_PATIENCE_S = 5.0
+"""A request that is being taken has three seconds to be acknowledged anyway."""
 _TOKEN_REFUSED = 4004
 """The gateway's close code."""
 
@@ -155,6 +157,7 @@ async def _serve(client: BotClient, settings: Settings, core: Core, stop: asynci
         if connection.done():
             await connection
         log.info("bot.stopping")
+        await client.stop_taking(TAKING_PATIENCE_S)
         # While Discord is still there: calls that cost money end, messages in the making are posted.
         await core.engine.stop()
     finally:

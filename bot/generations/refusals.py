@@ -7,6 +7,7 @@
     ├── MissingPermissions    the bot could not post the result in this channel
     ├── TooManyAtOnce         this member has enough in work already
     ├── QueueFull             the bot has enough waiting already
+    ├── Restarting            the bot is being stopped
     ├── ServicePaused         the operator's account can't be used now
     └── DiskShort             there is no room for the result
     bot.credits.quotas.QuotaExceeded    a limit leaves less than it costs
@@ -81,6 +82,18 @@ class QueueFull(Refused):
     def user_message(self) -> str:
         """The sentence shown to a person."""
         return "A great many pictures are waiting already. Please try again in a few minutes."
+
+
+class Restarting(Refused):
+    """The bot is being stopped; what is in work goes on after the next start."""
+
+    code = "restarting"
+    retryable = True
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "I am being restarted just now. Please ask again in a minute."
 
 
 class ServicePaused(Refused):

@@ -43,13 +43,15 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._writes: set[asyncio.Task[Any]] = set()
+        self._closed = False
 
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` in one BEGIN IMMEDIATE transaction and commit it, whatever happens to the caller.
 
         ``work`` must await nothing but its connection. If the caller is cancelled the transaction still runs to its
-        end; what came of it is in the rows.
+        end; what came of it is in the rows. Raises StorageError when the database is closed.
         """
+        self._check_open()
         task = asyncio.get_running_loop().create_task(self._transact(work))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
@@ -62,15 +64,22 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection that reads one consistent snapshot."""
+        self._check_open()
         async with self._reader.connect() as connection:
             yield connection
 
     async def close(self) -> None:
-        """Let every write end, then close all connections."""
+        """Let every write end, then close all connections; whoever comes later gets a StorageError."""
+        self._closed = True
         while self._writes:
             await asyncio.gather(*self._writes, return_exceptions=True)
         await self._writer.dispose()
         await self._reader.dispose()
+
+    def _check_open(self) -> None:
+        # A pool that was disposed of opens anew by itself: that would be a write without the lock.
+        if self._closed:
+            raise StorageError("The database is closed: the bot is stopping.")
 
 
 @asynccontextmanager

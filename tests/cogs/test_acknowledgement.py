@@ -231,3 +231,34 @@ async def test_an_error_of_our_own_is_told_with_a_reference(discord_world: Disco
     assert re.search(r"ref [0-9a-f]{6}", said)
     assert "Error" not in said
     assert str(world.settings.data_dir) not in said
+
+
+async def test_a_stop_takes_nothing_new_and_waits_for_what_is_being_taken(
+    discord_world: DiscordWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = discord_world
+    client = world.client
+    order: list[str] = []
+
+    async def stop_meanwhile(call: Call) -> Any:
+        stopping = asyncio.ensure_future(client.stop_taking(30))
+        await asyncio.sleep(0)
+        assert not stopping.done()
+        stopping.add_done_callback(lambda _: order.append("stopped"))
+        answer = await call()
+        order.append("acknowledged")
+        return answer
+
+    _around_deferrals(monkeypatch, stop_meanwhile)
+    try:
+        await world.imagine("the last one")
+        await world.idle()
+        assert order == ["acknowledged", "stopped"]
+        assert len(world.tasks("the last one")) == 1
+        refused = await world.imagine("too late")
+        assert "I am being restarted just now." in text_of(refused.response)
+        assert refused.ephemeral
+        await world.idle()
+        assert world.tasks("too late") == []
+    finally:
+        await world.restart_client()

@@ -530,3 +530,14 @@ async def test_entries_stand_in_the_order_they_were_made(database: Database) -> 
     await database.write(lambda tx: accept(tx, "r2", now_ms=NOW_MS, guild_id=GUILD, policy=UNLIMITED))
     async with database.read() as connection:
         assert list(await connection.scalars(select(entries.c.id).order_by(entries.c.id))) == [1, 2]
+
+
+async def test_a_closed_database_takes_no_more(database_path: Path) -> None:
+    """A pool opens anew by itself: that would be a write without the lock."""
+    async with open_database(f"sqlite+aiosqlite:///{database_path}") as database:
+        pass
+    with pytest.raises(StorageError, match="closed"):
+        await database.write(lambda tx: tx.execute(text("DELETE FROM facts")))
+    with pytest.raises(StorageError, match="closed"):
+        async with database.read():
+            pass
