@@ -67,9 +67,13 @@ async def build_core(
     rng: Random,
     ids: Callable[[], str] = new_id,
     timeouts: Timeouts | None = None,
+    durations: DurationBook | None = None,
 ) -> Core:
-    """Put everything together over an open database and connection pool; nothing runs until the engine is entered."""
-    catalogue, durations = Catalogue(), DurationBook()
+    """Put everything together over an open database and connection pool; nothing runs until the engine is entered.
+
+    ``durations`` may know already how long pictures take; what the database knows comes on top.
+    """
+    catalogue, durations = Catalogue(), durations or DurationBook()
     async with database.read() as tx:
         rows = GenerationsRepository(tx)
         catalogue.restore(await rows.learned_prices())

@@ -67,8 +67,6 @@ class Courier:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._closing = False
-        self._first_digests: dict[str, str] = {}
-        """What the first try of the current way was to show; not known after a restart."""
 
     def changed(self, request_id: str) -> None:
         """Look at a request (again) soon."""
@@ -107,7 +105,6 @@ class Courier:
                 self.changed(request_id)
             else:
                 self._news.pop(request_id, None)
-                self._first_digests.pop(request_id, None)
 
     async def _look_after(self, request_id: str, news: asyncio.Event) -> None:
         gap_s = FIRST_PROGRESS_GAP_S
@@ -202,10 +199,7 @@ class Courier:
             rungs = rungs[rungs.index(Rung(row.rung)) :]
         fault: DeliveryFault | None = None
         for rung in rungs:
-            tried_before = row.rung == rung and row.first_try_at_ms is not None
-            row = await self._begin(request.id, row, rung)
-            if not tried_before:
-                self._first_digests[request.id] = digest_of(view.pictures)
+            row = await self._begin(request.id, row, rung, digest_of(view.pictures))
             try:
                 posted = await self._post(rung, request, row, view)
             except DeliveryError as error:
@@ -220,25 +214,24 @@ class Courier:
                         return await self._later(request.id, row, str(error))
             else:
                 # A new message that an earlier try may have posted shows what was true then: edit it to be sure.
-                certain = (
-                    not tried_before
-                    or rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}
-                    or self._first_digests.get(request.id) == digest_of(view.pictures)
-                )
+                edited = rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}
+                certain = edited or row.shown_digest == digest_of(view.pictures)
                 await self._shown(request, rung, view, posted, certain=certain)
                 return 0.0
         await self._end(request.id, DeliveryState.KEPT, str(fault))
         return 0.0
 
-    async def _begin(self, request_id: str, row: DeliveryRow, rung: Rung) -> DeliveryRow:
-        """Commit which way is tried and since when, before it is tried."""
+    async def _begin(self, request_id: str, row: DeliveryRow, rung: Rung, digest: str) -> DeliveryRow:
+        """Commit which way is tried, since when, and what its first try is to show, before it is tried."""
         if row.rung == rung and row.first_try_at_ms is not None:
             return row
         now_ms = self._clock.now_ms()
 
         async def work(tx: AsyncConnection) -> DeliveryRow | None:
             rows = GenerationsRepository(tx)
-            await rows.set_delivery(request_id, rung=rung, tries=0, first_try_at_ms=now_ms, next_try_at_ms=None)
+            await rows.set_delivery(
+                request_id, rung=rung, tries=0, first_try_at_ms=now_ms, next_try_at_ms=None, shown_digest=digest
+            )
             return await rows.delivery(request_id)
 
         return await self._database.write(work) or row

@@ -24,7 +24,7 @@ from bot.generations.protocols import Posted, PostFile, Target
 from bot.generations.states import Rung
 from bot.generations.values import RequestView
 from bot.posting import DiscordDelivery
-from bot.rivya import open_http
+from bot.rivya import Catalogue, DurationBook, open_http
 from bot.run import client_over
 from bot.sandbox.demo_page import open_page
 from bot.sandbox.demo_props import banana_face, letter_face, write_references
@@ -135,6 +135,7 @@ async def open_demo(
             fetcher=fetcher,
             clock=clock,
             rng=Random(),
+            durations=_durations(task_s),
         )
         client = client_over(core, config, fetcher)
         delivery.client = client
@@ -193,3 +194,15 @@ async def _channel(
 
 def _face_url(user_id: int, avatar: str) -> str:
     return f"{SIMCORD_CDN}/avatars/{user_id}/{avatar}.png"
+
+
+def _durations(task_s: tuple[float, float]) -> DurationBook:
+    """Return what a bot knows that has painted here for a while, so that progress is honest from the first picture."""
+    book = DurationBook()
+    least_s, most_s = task_s
+    for spec in Catalogue().available():
+        option = spec.options.get("resolution")
+        for resolution in option.choices if option else (None,):
+            for step in range(20):
+                book.record(spec.id, resolution, least_s + (most_s - least_s) * step / 19)
+    return book

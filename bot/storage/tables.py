@@ -236,7 +236,7 @@ deliveries = Table(
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("first_try_at_ms", BigInteger),
     Column("next_try_at_ms", BigInteger),
-    Column("shown_digest", String),  # of the pictures' states that the message shows
+    Column("shown_digest", String),  # of the pictures' states that the message shows, or its first try was to
     Column("channel_id", BigInteger),  # where the result stands
     Column("message_id", BigInteger),
     Column("last_error", String),

@@ -136,13 +136,13 @@ def _fitted(view: RequestView, files: Sequence[ShownFile]) -> str | None:
     if not smaller:
         return None
     kept = {picture.position for picture in came(view) if picture.path is not None}
-    where = "the original is under Full size" if kept.issuperset(smaller) else "the original is no longer kept"
-    if len(view.pictures) == 1 or len(files) == 1:
-        return f"Made smaller to fit Discord's upload limit; {where}."
-    if len(smaller) == len(files):
-        return f"Made smaller to fit Discord's upload limit; {where.replace('original is', 'originals are')}."
-    which = f"picture{'s' if len(smaller) > 1 else ''} {listed([str(position) for position in smaller])}"
-    return f"Made smaller to fit Discord's upload limit: {which}; {where.replace('original is', 'originals are')}."
+    # What a person may be sent depends on their own limit, so the original itself can't be promised.
+    more = "Full size gives the most that Discord lets me send you" if kept.issuperset(smaller) else None
+    which = ""
+    if len(smaller) < len(files):
+        which = f": picture{'s' if len(smaller) > 1 else ''} {listed([str(position) for position in smaller])}"
+    said = f"Made smaller to fit Discord's upload limit{which}"
+    return f"{said}. {more}." if more else f"{said}; what was larger is no longer kept."
 
 
 def _dimensions(picture: PictureView) -> str | None:

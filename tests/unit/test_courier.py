@@ -145,6 +145,25 @@ async def test_the_nonce_stays_when_another_picture_ends_between_two_tries(world
 
 
 async def test_a_try_that_a_crash_left_open_is_repeated_under_its_nonce(worlds: Worlds) -> None:
+    """And no second message comes of it, though what stands there can't be edited."""
+    worlds.discord.doors.clear()
+    worlds.discord.refuse = lambda rung, _try: F.NO_ACCESS if rung in {EDIT, ORIGINAL} else None
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until(lambda: worlds.discord.posts)
+        await world.crash()
+    worlds.discord.doors.set()
+    async with worlds.open() as world:
+        await world.until_idle()
+        first, second = worlds.discord.posts
+        assert (first.rung, second.rung) == (CHANNEL, CHANNEL)
+        assert first.target.nonce == second.target.nonce
+        assert (await world.view(request_id)).delivery is SHOWN
+
+
+async def test_a_try_that_a_crash_left_open_is_brought_up_to_date_in_place(worlds: Worlds) -> None:
+    """The message may show what was true before the crash: only one of two pictures."""
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=100))
     worlds.discord.doors.clear()
 
     def closed(rung: Rung, _number: int) -> F | None:
@@ -153,17 +172,17 @@ async def test_a_try_that_a_crash_left_open_is_repeated_under_its_nonce(worlds: 
 
     worlds.discord.refuse = closed
     async with worlds.open() as world:
-        request_id = await world.imagine()
+        request_id = await world.imagine(count=2)
         await world.until(lambda: worlds.discord.posts)
+        assert len(worlds.discord.posts[0].files) == 1
+        await world.until_state(request_id, PictureState.FETCHED)
         await world.crash()
     worlds.discord.doors.set()
     async with worlds.open() as world:
         await world.until_idle()
-        first, second = [post for post in worlds.discord.posts if post.rung is CHANNEL]
-        assert first.target.nonce == second.target.nonce
-        # What stands there may be older: it is edited to be sure, in place.
         assert [post.rung for post in worlds.discord.posts] == [CHANNEL, CHANNEL, EDIT]
-        assert worlds.discord.posts[2].message_id == second.message_id
+        assert worlds.discord.posts[2].message_id == worlds.discord.posts[1].message_id
+        assert len(worlds.discord.posts[2].files) == 2
         assert (await world.view(request_id)).delivery is SHOWN
 
 

@@ -232,7 +232,7 @@ def test_a_fitted_picture_says_so() -> None:
     assert "Made smaller" not in texts(cards.result_card(one, files(one)))
     some = request(picture(1), picture(2), picture(3))
     shown = files(some, fitted=True)[:2] + files(some)[2:]
-    assert "upload limit: pictures 1 and 2; the originals are" in texts(cards.result_card(some, shown))
+    assert "upload limit: pictures 1 and 2. Full size gives the most" in texts(cards.result_card(some, shown))
 
 
 def test_a_mixed_result_tells_what_became_of_each_picture_and_its_credits() -> None:
