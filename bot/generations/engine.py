@@ -154,7 +154,12 @@ class Engine:
     # --- start ---
 
     async def _void_unacknowledged(self) -> None:
-        await self._void(self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        async with self._database.read() as tx:
+            untold = await GenerationsRepository(tx).untold_voids(now_ms)
+        for request in untold:  # we died between giving it back and saying so
+            self._background(self._say_void(request), "void")
+        await self._void(now_ms)
 
     async def _void(self, before_ms: int) -> None:
         """Void what was accepted until ``before_ms`` and is not acknowledged."""
@@ -180,6 +185,7 @@ class Engine:
                     break
             await self._clock.sleep(wait_s)
             wait_s = min(wait_s * 2, 60.0)
+        await self._database.write(lambda tx: GenerationsRepository(tx).forget_token(request.id))
 
     async def _resume(self) -> None:
         async with self._database.read() as tx:

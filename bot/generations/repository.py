@@ -289,6 +289,23 @@ class GenerationsRepository:
         """Store what a request waits for."""
         await self._connection.execute(update(requests).where(requests.c.id == request_id).values(trouble=trouble))
 
+    async def untold_voids(self, now_ms: int) -> list[RequestRow]:
+        """Return the voided requests whose person may not have heard of it, and still can."""
+        return await self._all(
+            RequestRow,
+            select(requests).where(
+                requests.c.interaction_token.is_not(None),
+                requests.c.token_expires_at_ms > now_ms,
+                requests.c.state == RequestState.VOID,
+            ),
+        )
+
+    async def forget_token(self, request_id: str) -> None:
+        """Forget a request's interaction token: nothing is to be said by it any more."""
+        await self._connection.execute(
+            update(requests).where(requests.c.id == request_id).values(interaction_token=None)
+        )
+
     async def purge_tokens(self, now_ms: int) -> int:
         """Forget interaction tokens that have expired; returns how many."""
         result: CursorResult[Any] = await self._connection.execute(

@@ -71,16 +71,21 @@ async def _press(world: World, ask: Ask, when: Callable[[], bool]) -> None:
             await world.cancel(ask)
 
 
-def _messages_of_ours_stay_as_they_are(world: World) -> None:
-    """Nothing that the bot has posted can be edited: the result has to come as a message of its own."""
-    error = WireFaultKind.ERROR
-    world.wire.faults.add(WireFault(kind=error, route="edit", status=403, code=50001, times=None))
-    world.wire.faults.add(WireFault(kind=error, route="edit_original", status=401, code=50027, times=None))
+def _no_message_can_be_edited(world: World) -> None:
+    """Nothing that the bot has posted can be edited by its own token."""
+    world.wire.faults.add(WireFault(kind=WireFaultKind.ERROR, route="edit", status=403, code=50001, times=None))
 
 
 async def _let_the_token_die(world: World, ask: Ask) -> None:
-    await world.until(lambda: ask.interaction.acknowledged_ms or not world.alive or world.at_rest(ask))
-    world.wire.people.expire_token(ask.interaction.id)
+    """And nothing by the interaction's token either, once the request is taken: the result comes as a new message."""
+
+    def taken() -> bool:
+        row = world.row_of(ask)
+        return row is not None and row["state"] == "running"
+
+    await world.until(lambda: taken() or not world.alive or world.at_rest(ask))
+    if taken():
+        world.wire.people.expire_token(ask.interaction.id)
 
 
 PUBLIC = {"image_1": image("red"), "image_2": image("blue", "JPEG")}
@@ -96,8 +101,13 @@ SCENARIOS = (
         meddle=_cancel_while_it_waits,
     ),
     Scenario(name="cancel too late", variants={"latency_s": 0.15}, meddle=_cancel_while_it_is_sent),
-    Scenario(name="a message of its own", prepare=_messages_of_ours_stay_as_they_are),
-    Scenario(name="a message of its own, five minutes later", prepare=_messages_of_ours_stay_as_they_are, away_s=300),
+    Scenario(name="a message of its own", prepare=_no_message_can_be_edited, meddle=_let_the_token_die),
+    Scenario(
+        name="a message of its own, five minutes later",
+        prepare=_no_message_can_be_edited,
+        meddle=_let_the_token_die,
+        away_s=300,
+    ),
     Scenario(name="direct message", options={"private": True}, meddle=_let_the_token_die),
     Scenario(
         name="keys kept 60 s, away 70 s",

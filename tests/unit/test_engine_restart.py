@@ -132,6 +132,21 @@ async def test_what_was_never_acknowledged_is_voided_and_said(worlds: Worlds) ->
     assert worlds.discord.voids == ["token-1"]
 
 
+async def test_a_second_crash_before_it_was_said_leaves_nobody_waiting(worlds: Worlds) -> None:
+    async with worlds.open() as world:
+        accepted = await world.accept()
+        await world.crash()
+    worlds.discord.deaf_to_voids = 1000
+    async with worlds.open() as world:
+        assert (await world.view(accepted.request_id)).state is RequestState.VOID
+        await world.crash()
+    worlds.discord.deaf_to_voids = 0
+    async with worlds.open() as world:
+        await world.until(lambda: worlds.discord.voids)
+        await world.check_books(charged=0)
+    assert worlds.discord.voids == ["token-1"]
+
+
 async def test_nothing_is_said_with_a_token_that_has_died(worlds: Worlds, clock: TestClock) -> None:
     async with worlds.open() as world:
         await world.accept()
