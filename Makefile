@@ -72,8 +72,7 @@ bench: $(READY) ## run the benchmarks
 	else echo "There are no benchmarks yet. They will start in benchmarks/__main__.py."; fi
 
 torture: $(READY) ## kill the bot at every dangerous moment, and look whether anything was lost
-	@if ls tests/crash/test_*.py >/dev/null 2>&1; then $(BIN)/pytest tests/crash $(ARGS); \
-	else echo "There are no crash tests yet. They will be in tests/crash."; fi
+	@$(BIN)/python -m tests.crash.torture $(ARGS)
 
 clean: ## remove .venv, caches and reports (never data/ or .env)
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* coverage.xml

@@ -26,6 +26,8 @@ class Verdict:
     """Pictures that the provider made and charged twice, to the operator: only where it forgets keys."""
     outcomes: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
+    """The points that an undisturbed request passes, in order."""
 
     def add(self, other: Verdict) -> None:
         """Take in another's counts."""

@@ -31,7 +31,8 @@ async def run_table(
         first = await world.ask(0, f"{scenario.name}, undisturbed.", **scenario.options)
         await run_with_meddling(world, scenario, first)
         await world.until(lambda: not world.alive, LAST_POINTS_S)
-        points = [point for point in dict.fromkeys(world.points()) if _is_of_the_table(point) and chosen(point)]
+        verdict.passed = world.points()
+        points = [point for point in dict.fromkeys(verdict.passed) if _is_of_the_table(point) and chosen(point)]
         verdict.points = len(points)
         await world.kill()
         for number, point in enumerate(points, start=1):
