@@ -69,6 +69,8 @@ class BotClient(commands.Bot):
             help_command=None,
             intents=discord.Intents(guilds=True),
             tree_cls=_Tree,
+            # An app that people can install for themselves would be used in servers that nobody allowed.
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
             allowed_mentions=discord.AllowedMentions.none(),
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,

@@ -77,6 +77,11 @@ class Settings(BaseSettings):
     )
     operator_contact: str = Field("", description="Whom members may turn to (a name, a link); shown in /about.")
 
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.strip().upper() if isinstance(value, str) else value
+
     @field_validator("*", mode="before")
     @classmethod
     def _empty_is_default(cls, value: Any, info: ValidationInfo) -> Any:

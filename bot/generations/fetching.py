@@ -68,6 +68,7 @@ class Fetching(Stage):
         """Say what is waited for; True when the picture was given up.
 
         Patience is counted from when we began to ask (``begun_ms``), not from the success: we may have been away since.
+        It is bounded all the same, or a bot that is restarted every day would hold the credits for ever.
         """
         on_disk = isinstance(error, OSError)
         code = error.code if isinstance(error, BotError) else errno.errorcode.get(error.errno or 0, "os")
@@ -77,6 +78,9 @@ class Fetching(Stage):
         waited_s = (self._clock.now_ms() - begun_ms) / 1000
         dead = isinstance(error, ResultUnusable | DamagedResult)
         patience_s = self._patience.dead_result_s if dead else self._patience.result_s
+        age_s = (self._clock.now_ms() - (picture.finished_at_ms or begun_ms)) / 1000
+        if age_s > self._patience.forgotten_s:
+            patience_s = min(patience_s, self._patience.last_try_s)
         if waited_s > patience_s and not on_disk:
             await self._endings.lose(request, picture, {PictureState.FETCHING}, "result_gone")
             return True

@@ -66,7 +66,13 @@ class ReferenceStage:
                 for image in await GenerationsRepository(tx).references_of(request.id)
                 if image.state is ReferenceState.WAITING
             ]
-        results = await asyncio.gather(*(self._spool_one(request, image) for image in waiting), return_exceptions=True)
+        if not waiting:
+            return True
+        async with self._notes.told_if_slow(request.id, Trouble.REFERENCES):
+            results = await asyncio.gather(
+                *(self._spool_one(request, image) for image in waiting), return_exceptions=True
+            )
+        await self._notes.trouble(request.id, None)
         refusals: list[tuple[ReferenceRow, ReferenceRefused]] = []
         for image, result in zip(waiting, results, strict=True):
             if isinstance(result, ReferenceRefused):
@@ -121,7 +127,6 @@ class ReferenceStage:
                 await self._notes.trouble(request.id, Trouble.REFERENCES)
                 await self._clock.sleep(wait_s)
             else:
-                await self._notes.trouble(request.id, None)
                 return
 
     async def _refuse(self, request: RequestRow, refusals: list[tuple[ReferenceRow, ReferenceRefused]]) -> None:

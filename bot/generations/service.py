@@ -87,7 +87,7 @@ class Generations:
         Raises BadOption, ReferenceRefused, a Refused or QuotaExceeded; nothing is held then. The same event
         (``origin``'s source) twice gives the first request again.
         """
-        spec = self._catalogue.get(request.model or self._catalogue.default.id)
+        spec = self._catalogue.open_model(request.model)
         options = spec.check(prompt=request.prompt, options=request.options, reference_count=len(request.references))
         for image in request.references:
             if image.size_bytes > spec.reference_max_bytes:
@@ -318,15 +318,12 @@ class Generations:
 
         async def work(tx: AsyncConnection) -> None:
             rows = GenerationsRepository(tx)
-            delivery = await rows.delivery(request_id)
-            if delivery is not None and delivery.state is DeliveryState.KEPT:
-                await rows.set_delivery(
-                    request_id,
-                    state=DeliveryState.SHOWN,
-                    channel_id=channel_id,
-                    message_id=message_id,
-                    shown_at_ms=now_ms,
-                )
+            delivery, request = await rows.delivery(request_id), await rows.request(request_id)
+            if delivery is None or request is None or delivery.state is not DeliveryState.KEPT:
+                return
+            # A late picture of a private request must never be edited into what its owner made public.
+            place = {} if request.private else {"channel_id": channel_id, "message_id": message_id}
+            await rows.set_delivery(request_id, state=DeliveryState.SHOWN, shown_at_ms=now_ms, **place)
 
         await self._database.write(work)
 

@@ -43,7 +43,8 @@ class Patience:
 
     ``trust_s``: replay of an unanswered create call. ``submit_s``: uploads and creates that are turned down for now.
     ``deadline_s``: from submission until a picture is called late. ``result_s``: a made picture that can't be fetched
-    now; ``dead_result_s``: one whose every address is dead, or whose bytes are no picture.
+    now; ``dead_result_s``: one whose every address is dead, or whose bytes are no picture; ``forgotten_s``: past this
+    age, over all restarts, a result is asked for only ``last_try_s`` more.
     """
 
     trust_s: float
@@ -51,6 +52,8 @@ class Patience:
     submit_s: float = 900.0
     result_s: float = 24 * 3600.0
     dead_result_s: float = 1800.0
+    forgotten_s: float = 3 * 24 * 3600.0
+    last_try_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

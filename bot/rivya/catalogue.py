@@ -227,6 +227,16 @@ class Catalogue:
             sentence = f"I don't know the model {model_id[:40]}. There is {', '.join(labels)}."
             raise BadOption("model", model_id, ids, sentence) from None
 
+    def open_model(self, model_id: str | None) -> ModelSpec:
+        """Return the model that is asked for, the first when None; raises ``BadOption`` when it can't be had now."""
+        spec = self.get(model_id or next(iter(self._models)))
+        if spec.id in self._closed:
+            others = self.available()
+            instead = f" There is {', '.join(model.label for model in others)}." if others else ""
+            sentence = f"{spec.label} is closed at the image service right now.{instead}"
+            raise BadOption("model", spec.id, [model.id for model in others], sentence)
+        return spec
+
     def available(self) -> list[ModelSpec]:
         """Return the models that can be asked for now, the default first."""
         return [model for model in self._models.values() if model.id not in self._closed]

@@ -181,6 +181,7 @@ def _engine(url: str, *, pool_size: int, immediate: bool, query_only: bool = Fal
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=60,
+        hide_parameters=True,  # else an error's text, and so the log, holds prompts and tokens
         connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
     )
 

@@ -222,7 +222,7 @@ attempts = Table(
     Column("idempotency_key", String, nullable=False, unique=True),
     Column("body", LargeBinary, nullable=False),
     Column("committed_at_ms", BigInteger, nullable=False),
-    Column("first_sent_at_ms", BigInteger),  # NULL: certainly nothing has left the machine
+    Column("first_sent_at_ms", BigInteger),  # the trust in the key is counted from here
     Column("outcome", String),  # task id, or the error's code
     Column("ended_at_ms", BigInteger),
 )

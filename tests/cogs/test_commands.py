@@ -26,6 +26,8 @@ async def test_no_two_commands_collide_and_all_are_within_discords_limits(discor
     names = [command.name for command in commands]
     assert sorted(names) == sorted(COMMANDS)
     payloads = [command.to_dict(discord_world.client.tree) for command in commands]
+    # Installed for a person it would come along to servers that nobody allowed.
+    assert {tuple(payload["integration_types"]) for payload in payloads} == {(0,)}
     for kind, name, text in _labels(payloads):
         if kind == "name":
             assert 1 <= units(name) <= 32

@@ -26,7 +26,7 @@ from bot.generations.refusals import (
 from bot.generations.service import Generations
 from bot.generations.states import RequestState
 from bot.generations.values import Accepted, Attachment, GenerationRequest
-from bot.rivya import ApiKeyRevoked, BadOption, open_http
+from bot.rivya import ApiKeyRevoked, BadOption, ModelInfo, open_http
 from bot.storage import database, open_database
 from bot.ui.refusal import refusal_card
 from tests.clocks import TestClock
@@ -264,3 +264,14 @@ async def test_an_acknowledgement_and_its_opposite_have_one_winner(still: Worlds
         assert 0 < taken < 12
         assert len(world.rivya.books.tasks) == taken
         await world.check_books(charged=8 * taken)
+
+
+async def test_a_model_that_is_closed_at_the_provider_is_refused_before_anything_is_spent(worlds: Worlds) -> None:
+    async with worlds.open() as world:
+        world.core.catalogue.refresh([ModelInfo(id="nano-banana-pro", api_status="coming_soon")])
+        for model in (None, "nano-banana-pro"):
+            with pytest.raises(BadOption, match="nano-banana-pro") as refused:
+                await world.accept(model=model)
+            assert "is closed at the image service right now. There is Nano Banana 2" in refused.value.user_message
+        assert await world.left() == 160
+        await world.accept(model="nano-banana-2")

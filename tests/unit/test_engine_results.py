@@ -12,6 +12,7 @@ import pytest
 from bot.generations import fetching
 from bot.generations.protocols import FetchError
 from bot.generations.states import DeliveryState, PictureState, RequestState
+from bot.generations.values import Trouble
 from bot.media import commit_file
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.ui.failure import cancelled_card
@@ -285,3 +286,43 @@ async def test_a_cancel_while_it_waits_to_try_again_wins(worlds: Worlds, clock: 
         assert [picture.state for picture in (await world.view(request_id)).pictures] == [CANCELLED]
         assert not worlds.rivya.books.tasks
         await world.check_books(charged=0)
+
+
+async def test_a_slow_attachment_is_told_until_all_are_there(worlds: Worlds) -> None:
+    worlds.cdn.doors.clear()
+    async with worlds.open() as world:
+        request_id = await world.imagine(references=(world.cdn.add("cat.png"), world.cdn.add("dog.png")))
+
+        async def told() -> bool:
+            return (await world.view(request_id)).trouble == Trouble.REFERENCES
+
+        await world.until(told)
+        world.cdn.doors.set()
+        await world.until_idle()
+        assert (await world.view(request_id)).trouble is None
+        await world.check_books(charged=8)
+
+
+async def test_a_result_that_can_not_be_fetched_over_many_restarts_is_given_up_at_last(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(Fault(kind=FaultKind.ERROR, route="result", status=503, times=None))
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until_state(request_id, PictureState.FETCHING)
+        await world.crash()
+    for _day in range(4):
+        worlds.clock.advance(20 * 3600)
+        async with worlds.open() as world:
+            assert (await world.view(request_id)).pictures[0].state is PictureState.FETCHING
+            await world.crash()
+    async with worlds.open() as world:
+
+        async def lost() -> bool:
+            await world.pass_time(20, step_s=5)
+            return (await world.view(request_id)).pictures[0].state is PictureState.LOST
+
+        begun_ms = world.clock.now_ms()
+        await world.until(lost)
+        assert world.clock.now_ms() - begun_ms < 3600_000
+        assert await world.left() == 160
+        assert await world.operator("loss") == 8
+        assert (await world.audit()).findings == ()

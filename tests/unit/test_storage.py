@@ -541,3 +541,17 @@ async def test_a_closed_database_takes_no_more(database_path: Path) -> None:
     with pytest.raises(StorageError, match="closed"):
         async with database.read():
             pass
+
+
+async def test_an_error_of_the_database_tells_no_prompt(database: Database) -> None:
+    """Its text goes to the log."""
+
+    async def twice(tx: AsyncConnection) -> None:
+        for _ in range(2):
+            await tx.execute(
+                text("INSERT INTO facts (name, value, updated_at_ms) VALUES ('n', :value, 1)"), {"value": "my secret"}
+            )
+
+    with pytest.raises(IntegrityError) as failed:
+        await database.write(twice)
+    assert "my secret" not in str(failed.value)
