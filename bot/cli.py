@@ -6,6 +6,8 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import os
+import socket
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
@@ -33,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
+        if "port" not in options or error.filename is not None:  # it is about a file, not about listening
             raise
-        print(f"Port {options.port} is taken. Choose another with --port; 0 takes a free one.", file=sys.stderr)
+        print(_cannot_listen(error, options), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -61,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("run", _run, "Run the bot.")
     demo = add("demo", _demo, "Try the bot offline, in a browser page, against sandboxes of Discord and Rivya.")
-    demo.add_argument("--port", type=int, default=8765, help="of the page; 0 takes a free one (default: 8765)")
+    demo.add_argument("--port", type=_port, default=8765, help="of the page; 0 takes a free one (default: 8765)")
     demo.add_argument("--task-seconds", type=float, nargs=2, default=(6.0, 10.0), metavar=("FROM", "TO"))
     add("doctor", _doctor, "Check, line by line, whether everything is there that the bot needs.")
     add("health", _health, "Ask the running bot whether it works; exits with 1 when it does not.")
@@ -75,9 +77,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     rivya = add("rivya", _sandbox_rivya, "Serve a sandbox of the Rivya Public API on loopback.", sandbox)
     rivya.add_argument("--host", default="127.0.0.1")
-    rivya.add_argument("--port", type=int, default=8766)
+    rivya.add_argument("--port", type=_port, default=8766)
     rivya.add_argument("--seed", type=int, default=0)
     return parser
+
+
+def _port(value: str) -> int:
+    port = int(value)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{value} is not a port: those are from 0 to 65535")
+    return port
+
+
+def _cannot_listen(error: OSError, options: argparse.Namespace) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {options.port} is taken. Choose another with --port; 0 takes a free one."
+    # The errors of a name's lookup have numbers of their own.
+    why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+    return f"Port {options.port} of {getattr(options, 'host', '127.0.0.1')} can't be served: {why}."
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -156,7 +173,12 @@ async def _sandbox_rivya(options: argparse.Namespace) -> int:
     with _needs_sandbox():
         from bot.sandbox.rivya import serve_rivya
     logs.configure(level="INFO", form="auto")
-    await serve_rivya(host=options.host, port=options.port, seed=options.seed)
+
+    def tell(url: str, api_key: str) -> None:
+        # Not in the log, which never shows a key.
+        print(f"RIVYA_BASE_URL={url}\nRIVYA_API_KEY={api_key}", flush=True)
+
+    await serve_rivya(host=options.host, port=options.port, seed=options.seed, tell=tell)
     return 0
 
 

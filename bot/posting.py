@@ -27,6 +27,8 @@ _GONE = {10008}
 _NO_ACCESS = {10003, 10004, 10013, 50001, 50007, 50013, 50278, 160005}
 _TOKEN_DEAD = {10015, 10062, 50027}
 _TOO_LARGE = {40005}
+_EDGE_BLOCK = {40333}
+"""Discord's edge turned a call down (with 403) before Discord saw it; it passes by itself."""
 
 
 class DiscordDelivery:
@@ -74,12 +76,23 @@ class DiscordDelivery:
             reference = None
             if view.delivered_message_id is not None:
                 reference = place.get_partial_message(view.delivered_message_id).to_reference(fail_if_not_exists=False)
-            await place.send(
-                ready_words(view, mention=True),
-                reference=reference,  # type: ignore[arg-type]  # None is taken, the stub's overloads forget it
-                allowed_mentions=_only(view.user_id),
-                nonce=f"{view.id}-ping",
-            )
+            try:
+                await self._mention(place, view, reference)
+            except discord.HTTPException as error:
+                if reference is None or error.status >= 500 or error.status in {401, 429}:
+                    raise
+                # A reply needs Read Message History; a mention by itself does not.
+                await self._mention(place, view, None)
+
+    async def _mention(
+        self, place: discord.abc.Messageable, view: RequestView, reference: discord.MessageReference | None
+    ) -> None:
+        await place.send(
+            ready_words(view, mention=True),
+            reference=reference,  # type: ignore[arg-type]  # None is taken, the stub's overloads forget it
+            allowed_mentions=_only(view.user_id),
+            nonce=f"{view.id}-ping",
+        )
 
     async def _edit(
         self, rung: Rung, view: RequestView, target: Target, card: Card, files: Sequence[PostFile]
@@ -172,7 +185,7 @@ def _fault_of(error: discord.HTTPException, *, by_token: bool) -> DeliveryFault:
         return DeliveryFault.NO_ACCESS
     if error.code in _TOO_LARGE or error.status == 413:
         return DeliveryFault.TOO_LARGE
-    if error.status >= 500 or error.status in {408, 429}:
+    if error.status >= 500 or error.status in {408, 429} or error.code in _EDGE_BLOCK:
         return DeliveryFault.TRANSIENT
     if error.status == 401:
         # The bot's own token is the operator's to mend: the results wait for it.

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 
-import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import BotClient, CannotDo, Interaction, say
-from bot.generations.files import files_of, kept
+from bot.generations.files import kept
 from bot.generations.refusals import MissingPermissions
 from bot.generations.values import RequestView
 from bot.intake import origin_of
-from bot.posting import attach
 from bot.presses import on_choice, on_press
+from bot.replies import post_pictures, show_pictures
 from bot.ui import ids
 from bot.ui.history import history_card, picture_card
 from bot.ui.result import result_card
@@ -48,13 +47,7 @@ class History(commands.Cog):
         """Show one request with its pictures, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         view = await self._mine(interaction, values[0])
-        pictures = kept(self._store, view)
-        files = await files_of(self._store, view, pictures, limit_bytes=interaction.filesize_limit)
-        await interaction.edit_original_response(
-            view=picture_card(view, files),
-            attachments=attach(view, files),
-            allowed_mentions=discord.AllowedMentions.none(),
-        )
+        await show_pictures(interaction, self._store, view, kept(self._store, view), picture_card)
 
     async def post_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Post one's own pictures in this channel."""
@@ -65,13 +58,8 @@ class History(commands.Cog):
         pictures = kept(self._store, view)
         if not pictures:
             raise CannotDo(user_message="These pictures are no longer kept.")
-        await interaction.response.defer(thinking=True)
-        files = await files_of(self._store, view, pictures, limit_bytes=interaction.filesize_limit)
-        message = await interaction.edit_original_response(
-            view=result_card(view, files),
-            attachments=attach(view, files),
-            allowed_mentions=discord.AllowedMentions.none(),
-        )
+        await interaction.response.defer()  # without "thinking": that, and whatever follows it, would be public
+        message = await post_pictures(interaction, self._store, view, pictures, result_card)
         await self._generations.posted_again(view.id, channel_id=message.channel.id, message_id=message.id)
 
     async def _mine(self, interaction: Interaction, request_id: str) -> RequestView:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 
-import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client import BotClient, CannotDo, Interaction, say
-from bot.generations.files import files_of, kept
+from bot.generations.files import kept
+from bot.generations.states import UNSENT_STATES
 from bot.generations.values import RequestView
-from bot.posting import attach
 from bot.presses import on_choice, on_press
+from bot.replies import show_pictures
 from bot.ui import ids
 from bot.ui.failure import cancelled_card
+from bot.ui.fates import at_work
 from bot.ui.history import picture_card
 from bot.ui.text import label
 
@@ -31,11 +32,27 @@ class Requests(commands.Cog):
     @app_commands.describe(request="Which one; your newest, unless you choose.")
     async def cancel(self, interaction: Interaction, request: str | None = None) -> None:
         """Cancel a request in work."""
-        mine = await self._generations.open_requests(interaction.user.id)
-        chosen = request or (mine[0].id if mine else None)
-        if chosen is None or chosen not in {row.id for row in mine}:
+        if request is None:
+            await self._cancel(interaction, await self._newest(interaction.user.id))
+            return
+        view = await self._generations.view(request)
+        if view is None or view.user_id != interaction.user.id:
+            raise CannotDo(user_message="I don't know that request. Pick one from the list.")
+        await self._cancel(interaction, view.id)
+
+    async def _newest(self, user_id: int) -> str:
+        """Return the id of a person's newest request that can be cancelled, or else of the newest in work."""
+        in_work = []
+        for row in await self._generations.open_requests(user_id):
+            view = await self._generations.view(row.id)
+            if view is None or not at_work(view):  # a late picture is waited for, but not worked on
+                continue
+            if any(picture.state in UNSENT_STATES for picture in view.pictures):
+                return view.id
+            in_work.append(view.id)
+        if not in_work:
             raise CannotDo(user_message="None of your pictures is in work right now.")
-        await self._cancel(interaction, chosen)
+        return in_work[0]
 
     @cancel.autocomplete("request")
     async def _open_requests(self, interaction: Interaction, current: str) -> list[app_commands.Choice[str]]:
@@ -69,14 +86,9 @@ class Requests(commands.Cog):
         if view is None or not _may_see(view, interaction):
             raise CannotDo(user_message="This picture is not here for you.")
         chosen = [picture for picture in kept(self._store, view) if picture.position == position]
-        files = await files_of(self._store, view, chosen, limit_bytes=interaction.filesize_limit)
-        if not files:
+        if not chosen:
             raise CannotDo(user_message="This picture is no longer kept in full size.")
-        await interaction.edit_original_response(
-            view=picture_card(view, files),
-            attachments=attach(view, files),
-            allowed_mentions=discord.AllowedMentions.none(),
-        )
+        await show_pictures(interaction, self._store, view, chosen, picture_card)
 
 
 def _may_see(view: RequestView, interaction: Interaction) -> bool:

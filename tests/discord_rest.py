@@ -38,6 +38,9 @@ class DiscordRest:
     answers: list[tuple[str, str, int, Any]] = field(default_factory=list)
     """Method, pattern of the path, status and body: answered instead, until it is taken away."""
 
+    refuse_replies: bool = False
+    """Turn down messages that reply to another, as Discord does without Read Message History."""
+
     def answer(self, method: str, pattern: str, status: int, code: int = 0) -> None:
         """Turn down the calls that match."""
         self.answers = [(method, pattern, status, {"code": code, "message": "as the test wants it"})]
@@ -51,6 +54,8 @@ class DiscordRest:
         self.sent.append(Sent(request.method, path, body, files, dict(request.query)))
         if self.token is not None and path == "/users/@me" and request.headers["Authorization"] != f"Bot {self.token}":
             return _json(401, {"code": 0, "message": "401: Unauthorized"})
+        if self.refuse_replies and request.method == "POST" and isinstance(body, dict) and "message_reference" in body:
+            return _json(403, {"code": 160002, "message": "Cannot reply without permission to read message history"})
         for method, pattern, status, answer in self.answers:
             if method in {request.method, "*"} and re.search(pattern, path):
                 return _json(status, answer)

@@ -142,7 +142,7 @@ def samples() -> dict[str, Sample]:
         ),
     )  # fmt: skip
     result("more-coming", request(picture(1), picture(2), picture(3, S.PAINTING), picture(4, S.HELD)))
-    result("late-free", request(picture(1, charged_credits=0)))
+    result("late-free", request(picture(1, charged_credits=0, submitted_at_ms=NOW_MS - 25 * 3_600_000)))
     result(
         "cheaper",
         request(picture(1, charged_credits=5), picture(2, S.LOST, failure_code="result_gone"), picture(3, S.CANCELLED)),

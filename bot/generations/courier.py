@@ -4,6 +4,7 @@ The ladder, best first::
 
     public    edit our message by the bot's own token → edit the original response by its token
               → a new channel message with a nonce → a direct message → kept in /history
+              (the first two change places until something is shown: the token surely ends Discord's "thinking")
     private   edit the original response by its token → a direct message → kept in /history
 
 Where a delivery stands is in its row, so a restart goes on at the same rung. Credits were captured before: nothing here
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -43,6 +45,20 @@ GIVE_UP_S = 24 * 3600.0
 SEARCH_AFTER_S = 120.0
 """Discord forgets nonces after some minutes; past this the channel is searched for our own message first."""
 MAX_SHRINKS = 4
+FAILED_WAIT_S = 30.0
+MAX_FAILURES = 5
+"""Errors of our own in a row (a full disk, a file that can't be made smaller) before a result is kept in /history."""
+
+_EDITS = frozenset({Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL})
+
+
+@dataclass
+class _Progress:
+    """What one task knows of its message: whether anything was shown in it yet, and which edits are refused."""
+
+    shown: bool = False
+    closed: set[Rung] = field(default_factory=set)
+    over: bool = False
 
 
 class Courier:
@@ -66,6 +82,7 @@ class Courier:
         self._forget = forget
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
+        self._failures: dict[str, int] = {}
         self._closing = False
 
     def changed(self, request_id: str) -> None:
@@ -95,10 +112,13 @@ class Courier:
         news = self._news[request_id]
         try:
             await self._look_after(request_id, news)
-        except Exception:
-            log.exception("courier.failed")
-            await self._clock.sleep(30.0)
-            news.set()
+            self._failures.pop(request_id, None)
+        except Exception as error:
+            failures = self._failures[request_id] = self._failures.get(request_id, 0) + 1
+            log.exception("courier.failed", failures=failures)
+            if failures < MAX_FAILURES or not await self._gave_up(request_id, error):
+                await self._clock.sleep(FAILED_WAIT_S)
+                news.set()
         finally:
             self._tasks.pop(request_id, None)
             if news.is_set() and not self._closing:
@@ -106,10 +126,26 @@ class Courier:
             else:
                 self._news.pop(request_id, None)
 
+    async def _gave_up(self, request_id: str, error: Exception) -> bool:
+        """Keep a result that can't be posted for an error of our own; False when there is none yet, or no database."""
+        try:
+            async with self._database.read() as tx:
+                row = await GenerationsRepository(tx).delivery(request_id)
+            view = await self._views.view(request_id)
+            if row is None or view is None or not self._is_due(view, row):
+                return False
+            await self._end(request_id, DeliveryState.KEPT, type(error).__name__)
+        except Exception:
+            log.exception("delivery.not_ended")
+            return False
+        log.error("delivery.given_up", error=type(error).__name__)
+        self._failures.pop(request_id, None)
+        return True
+
     async def _look_after(self, request_id: str, news: asyncio.Event) -> None:
         gap_s = FIRST_PROGRESS_GAP_S
         next_edit_ms = 0
-        progress_works = True
+        progress = _Progress()
         while True:
             news.clear()
             async with self._database.read() as tx:
@@ -122,17 +158,18 @@ class Courier:
                 return
             wait_s = gap_s
             if self._is_due(view, row):
-                wait_s = await self._deliver(request, row, view)
+                wait_s = await self._deliver(request, row, view, progress)
+                self._failures.pop(request_id, None)
             elif row.state is not DeliveryState.WAITING:
                 if _is_over(view):
                     self._forget(request_id)
                     return
                 wait_s = LAST_PROGRESS_GAP_S
-            elif request.state is RequestState.RUNNING and progress_works:
+            elif request.state is RequestState.RUNNING and not progress.over:
                 # However much news there is: Discord limits edits.
                 now_ms = self._clock.now_ms()
                 if now_ms >= next_edit_ms:
-                    progress_works = await self._show_progress(request, row, view)
+                    await self._show_progress(request, row, view, progress)
                     gap_s = min(gap_s * 1.15, LAST_PROGRESS_GAP_S)
                     next_edit_ms = now_ms + int(gap_s * 1000)
                 wait_s = max((next_edit_ms - now_ms) / 1000, 0.0)
@@ -151,27 +188,39 @@ class Courier:
 
     # --- progress ---
 
-    async def _show_progress(self, request: RequestRow, row: DeliveryRow, view: RequestView) -> bool:
-        rung = self._rungs(request, row)[0]
-        if rung not in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}:
-            return False
-        try:
-            await self._delivery.show_progress(rung, view, self._target(request, row, view))
-        except DeliveryError as error:
-            log.info("progress.not_shown", fault=error.fault)
-            return error.fault is DeliveryFault.TRANSIENT
-        return True
+    async def _show_progress(
+        self, request: RequestRow, row: DeliveryRow, view: RequestView, progress: _Progress
+    ) -> None:
+        """Edit by the first way that is open; progress is over when none is, or when the message is gone."""
+        for rung in self._rungs(request, row, progress):
+            if rung not in _EDITS or rung in progress.closed:
+                continue
+            try:
+                await self._delivery.show_progress(rung, view, self._target(request, row, view))
+            except DeliveryError as error:
+                log.info("progress.not_shown", rung=rung, fault=error.fault)
+                if error.fault is DeliveryFault.TRANSIENT:
+                    return
+                if error.fault is DeliveryFault.GONE:
+                    break
+                progress.closed.add(rung)
+            else:
+                progress.shown = True
+                return
+        progress.over = True
 
     # --- the ladder ---
 
-    def _rungs(self, request: RequestRow, row: DeliveryRow) -> list[Rung]:
+    def _rungs(self, request: RequestRow, row: DeliveryRow, progress: _Progress) -> list[Rung]:
         token_lives = request.interaction_token is not None and request.token_expires_at_ms > self._clock.now_ms()
         ladder: list[Rung] = []
         stands_in_own_message = row.message_id is not None and row.message_id != request.message_id
         if stands_in_own_message or (not request.private and request.message_id is not None):
             ladder.append(Rung.EDIT_MESSAGE)
         if token_lives:
-            ladder.append(Rung.EDIT_ORIGINAL)
+            # The first edit of all is the token's; a delivery that began with the other way goes on with it.
+            nothing_shown = not progress.shown and row.message_id is None and row.rung != Rung.EDIT_MESSAGE
+            ladder.insert(0 if nothing_shown else len(ladder), Rung.EDIT_ORIGINAL)
         if not request.private:
             ladder.append(Rung.CHANNEL)
         ladder.append(Rung.DIRECT)
@@ -189,12 +238,12 @@ class Courier:
             search_history=first_try_ms is not None and self._clock.now_ms() - first_try_ms > SEARCH_AFTER_S * 1000,
         )
 
-    async def _deliver(self, request: RequestRow, row: DeliveryRow, view: RequestView) -> float:
+    async def _deliver(self, request: RequestRow, row: DeliveryRow, view: RequestView, progress: _Progress) -> float:
         """Try the current rung, and the next ones as far as they are closed; returns seconds to wait, 0 when done."""
         now_ms = self._clock.now_ms()
         if row.next_try_at_ms is not None and row.next_try_at_ms > now_ms:
             return float(row.next_try_at_ms - now_ms) / 1000
-        rungs = self._rungs(request, row)
+        rungs = self._rungs(request, row, progress)
         if row.rung is not None and row.first_try_at_ms is not None and Rung(row.rung) in rungs:
             rungs = rungs[rungs.index(Rung(row.rung)) :]
         fault: DeliveryFault | None = None
@@ -205,7 +254,7 @@ class Courier:
             except DeliveryError as error:
                 fault = error.fault
                 log.warning("delivery.refused", rung=rung, fault=fault, detail=str(error)[:200])
-                if fault is DeliveryFault.GONE and rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}:
+                if fault is DeliveryFault.GONE and rung in _EDITS:
                     await self._end(request.id, DeliveryState.WITHDRAWN, str(error))
                     return 0.0
                 if fault is DeliveryFault.TRANSIENT:
@@ -214,8 +263,7 @@ class Courier:
                         return await self._later(request.id, row, str(error))
             else:
                 # A new message that an earlier try may have posted shows what was true then: edit it to be sure.
-                edited = rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}
-                certain = edited or row.shown_digest == digest_of(view.pictures)
+                certain = rung in _EDITS or row.shown_digest == digest_of(view.pictures)
                 await self._shown(request, rung, view, posted, certain=certain)
                 return 0.0
         await self._end(request.id, DeliveryState.KEPT, str(fault))

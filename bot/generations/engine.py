@@ -23,7 +23,7 @@ from bot.generations.queue import FairQueue, Ticket
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.service import Generations
-from bot.generations.states import PictureState, RequestState
+from bot.generations.states import FINAL_STATES, PictureState, RequestState
 from bot.generations.upkeep import Upkeep
 from bot.generations.values import Trouble
 from bot.rivya import Catalogue, RivyaClient, RivyaError, from_code
@@ -278,6 +278,10 @@ class Engine:
                     await self._painter.drive(ticket.picture_id)
                     break
                 except Exception:
+                    if await self._is_final(ticket.picture_id):
+                        # Cancelled in the middle of its upload, say, and the spooled files are gone: nobody's trouble.
+                        log.info("picture.ended_meanwhile", picture_id=ticket.picture_id, exc_info=True)
+                        break
                     log.exception("picture.internal_error", picture_id=ticket.picture_id)
                 failures += 1
                 if await self._gave_up(ticket, failures):
@@ -289,6 +293,16 @@ class Engine:
             self._queue.done(ticket.picture_id)
             self._places.set()
             self._courier.changed(ticket.request_id)
+
+    async def _is_final(self, picture_id: str) -> bool:
+        """Tell whether nothing is left to do for a picture; False when the database can't say."""
+        try:
+            async with self._database.read() as tx:
+                picture = await GenerationsRepository(tx).picture(picture_id)
+        except Exception:
+            log.exception("picture.unread", picture_id=picture_id)
+            return False
+        return picture is None or picture.state in FINAL_STATES
 
     async def _gave_up(self, ticket: Ticket, failures: int) -> bool:
         """Give an unsent picture back after the last try; else say that it is tried again."""

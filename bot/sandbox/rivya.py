@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Self
@@ -355,10 +355,12 @@ class RivyaSandbox:
         chore.add_done_callback(self._chores.discard)
 
 
-async def serve_rivya(*, host: str, port: int, seed: int) -> None:
-    """Serve a sandbox with its switches on ``host``:``port`` until cancelled."""
+async def serve_rivya(*, host: str, port: int, seed: int, tell: Callable[[str, str], None] | None = None) -> None:
+    """Serve a sandbox with its switches on ``host``:``port`` until cancelled; ``tell`` gets the URL and the key."""
     async with RivyaSandbox(clock=SystemClock(), host=host, port=port, seed=seed, admin=True) as sandbox:
-        log.info("sandbox.rivya.ready", url=sandbox.url, api_key=sandbox.api_key)
+        log.info("sandbox.rivya.ready", url=sandbox.url)
+        if tell is not None:
+            tell(sandbox.url, sandbox.api_key)
         await asyncio.Event().wait()
 
 

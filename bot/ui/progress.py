@@ -12,7 +12,7 @@ from bot.ui import ids
 from bot.ui.card import SLATE, Card, bar, button, fine, lines, row, sliding_bar
 from bot.ui.fates import absent, at_work, came
 from bot.ui.text import plain
-from bot.ui.words import duration, in_credits, request_line, trouble_words
+from bot.ui.words import duration, grouped, in_credits, request_line, trouble_words
 
 _PROMPT_LIMIT = 70
 _ALMOST = 0.95
@@ -87,7 +87,11 @@ def _money(view: RequestView) -> str:
         parts.append(f"{in_credits(view.charged_credits)} charged")
     if view.held_credits:
         parts.append(f"{in_credits(view.held_credits)} held")
-    return " · ".join(parts) or "nothing charged"
+    if not parts:
+        parts.append("nothing charged")
+    if view.balance is not None and view.balance.left_credits is not None:
+        parts.append(f"{grouped(view.balance.left_credits)} left")
+    return " · ".join(parts)
 
 
 def _trouble(view: RequestView) -> str | None:

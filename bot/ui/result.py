@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import discord
 from discord import ui
 
+from bot.generations.settling import WRITE_OFF_AFTER_S
 from bot.generations.states import PictureState
 from bot.generations.values import PictureView, RequestView
 from bot.ui import ids
@@ -93,9 +94,8 @@ def money_line(view: RequestView) -> str:
     cost = in_credits(view.charged_credits)
     promised = sum(picture.price_credits for picture in pictures)
     if pictures and not view.charged_credits:
-        cost = (
-            "no credits: it came late and is free" if len(pictures) == 1 else "no credits: they came late and are free"
-        )
+        late = "came late and " if all(_came_late(picture) for picture in pictures) else ""
+        cost = f"no credits: it {late}is free" if len(pictures) == 1 else f"no credits: they {late}are free"
     elif view.charged_credits < promised:
         cost = f"{cost} instead of {grouped(promised)}"
     parts = [cost]
@@ -108,6 +108,13 @@ def money_line(view: RequestView) -> str:
     if finished_ms:
         parts.append(duration((max(finished_ms) - view.created_at_ms) / 1000))
     return " · ".join(parts)
+
+
+def _came_late(picture: PictureView) -> bool:
+    """Tell whether it came after its credits were given back."""
+    if picture.submitted_at_ms is None or picture.finished_at_ms is None:
+        return False
+    return picture.finished_at_ms - picture.submitted_at_ms > WRITE_OFF_AFTER_S * 1000
 
 
 def _tally(view: RequestView) -> str:

@@ -255,6 +255,14 @@ def png(width: int = 32, height: int = 24, colour: tuple[int, int, int] = (200, 
     return _picture("PNG", width, height, colour)
 
 
+def noise(side: int = 400) -> bytes:
+    """A PNG of about three bytes a pixel, which no encoder makes smaller without a loss."""
+    buffer = io.BytesIO()
+    with Image.frombytes("RGB", (side, side), Random(4).randbytes(side * side * 3)) as image:
+        image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def gif() -> bytes:
     return _picture("GIF", 8, 8, (1, 2, 3))
 

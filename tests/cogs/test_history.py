@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.ui import ids
-from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, selects_of, text_of
+from tests.cogs.conftest import DiscordWorld, labels_of, noise, pictures_of, selects_of, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -40,9 +40,10 @@ async def test_history_pages_opens_and_posts_again(discord_world: DiscordWorld) 
     assert world.messages() == []
     before = len(world.rivya.books.tasks)
     posted = await world.click(world.alice, opened.response, "Post here")
-    assert not posted.ephemeral
-    assert "picture number 1" in text_of(posted.response)
-    assert len(pictures_of(posted.response)) == 1
+    (public,) = posted.followups
+    assert not public.ephemeral
+    assert "picture number 1" in text_of(public)
+    assert len(pictures_of(public)) == 1
     await world.idle()
     assert len(world.rivya.books.tasks) == before
     await world.check_books(charged=48)
@@ -104,6 +105,58 @@ async def test_posting_again_needs_the_permission(discord_world: DiscordWorld) -
     assert posted.ephemeral
     assert "I lack Attach Files." in text_of(posted.response)
     assert world.messages(narrow) == []
+
+
+# --- pictures that are too large together ---
+
+
+@pytest.mark.parametrize("what", ["open", "post"])
+async def test_pictures_that_are_too_large_together_are_made_smaller(discord_world: DiscordWorld, what: str) -> None:
+    world = discord_world
+    opened, sent_bytes = await _two_large_ones(world)
+    if what == "open":
+        world.env.inject_error("PATCH", "*/messages/*", status=413, times=1)
+        shown = (await world.forge(world.alice, opened.response, ids.open_select(), await _newest(world))).response
+    else:
+        world.env.inject_error("POST", "/webhooks/*", status=413, times=1)
+        shown = (await world.click(world.alice, opened.response, "Post here")).followups[0]
+    assert shown.ephemeral == (what == "open")
+    assert len(pictures_of(shown)) == 2
+    assert sum(attached.size for attached in shown.attachments) <= sent_bytes // 2
+
+
+async def test_pictures_that_discord_never_takes_are_said_to_be_too_large(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    opened, _ = await _two_large_ones(world)
+    world.env.inject_error("POST", "/webhooks/*", status=400, code=40005, times=3)
+    posted = await world.click(world.alice, opened.response, "Post here")
+    assert len(world.messages()) == 1, "nothing of it is public"
+    (said,) = posted.followups
+    assert said.ephemeral
+    assert text_of(said) == "**These pictures are too large for Discord here, even made smaller.**"
+
+
+async def test_an_error_while_posting_again_is_private(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    opened, _ = await _two_large_ones(world)
+    world.env.inject_error("POST", "/webhooks/*", status=400, code=50035, times=1)
+    posted = await world.click(world.alice, opened.response, "Post here")
+    assert len(world.messages()) == 1
+    (said,) = posted.followups
+    assert said.ephemeral
+    assert "Something went wrong on my side." in text_of(said)
+    world.env.errors.clear()
+
+
+async def _two_large_ones(world: DiscordWorld) -> tuple[Any, int]:
+    """Return the opened request of two pictures of some 400 KB, and how large they are together."""
+    await world.imagine("two large ones", count=2)
+    await world.idle()
+    request_id = await _newest(world)
+    for picture in (world.settings.data_dir / "results").glob(f"{request_id}-*"):
+        await asyncio.to_thread(picture.write_bytes, noise())
+    shown = await world.slash(world.alice, "history")
+    return await world.choose(world.alice, shown.response, request_id), 2 * len(noise())
 
 
 # --- credits ---
@@ -182,10 +235,11 @@ async def test_a_picture_that_waits_can_be_posted_by_its_owner(discord_world: Di
     assert "● **found in the history**" in text_of(shown.response)
     opened = await world.choose(world.alice, shown.response, await _newest(world))
     posted = await world.click(world.alice, opened.response, "Post here")
-    assert len(pictures_of(posted.response)) == 1
+    (public,) = posted.followups
+    assert len(pictures_of(public)) == 1
     after = await world.slash(world.alice, "history")
     assert "●" not in text_of(after.response)
-    assert f"/{world.channel.id}/{posted.response.id}" in text_of(after.response)
+    assert f"/{world.channel.id}/{public.id}" in text_of(after.response)
 
 
 # --- after a restart ---

@@ -10,7 +10,7 @@ import pytest
 from bot.generations.states import RequestState
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.ui import ids
-from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, png, text_of
+from tests.cogs.conftest import DiscordWorld, labels_of, noise, pictures_of, png, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -105,7 +105,31 @@ async def test_nothing_to_cancel(discord_world: DiscordWorld) -> None:
     assert answer.ephemeral
     assert text_of(answer.response) == "**None of your pictures is in work right now.**"
     other = await world.slash(world.alice, "cancel", request="0123456789abcdef")
-    assert "None of your pictures is in work" in text_of(other.response)
+    assert text_of(other.response) == "**I don't know that request. Pick one from the list.**"
+
+
+async def test_cancel_without_a_choice_takes_what_can_still_be_cancelled(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    waiting = await _waiting(world, "older, waits for its reference")
+    await _painting(world, "newer, at the image service")
+    answer = await world.slash(world.alice, "cancel")
+    assert "It was not sent yet: 8 credits are back." in text_of(answer.response)
+    world.fetcher.doors.set()
+    await world.until(lambda: "Cancelled" in text_of(waiting))
+    await world.advance(1100)
+    await world.idle()
+    await world.check_books(charged=8)
+
+
+async def test_cancelling_a_request_of_somebody_else_by_its_id(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    await _waiting(world, "not bob's")
+    bob = world.moderator("bob")
+    answer = await world.slash(bob, "cancel", request=await _newest(world))
+    assert "I don't know that request." in text_of(answer.response)
+    await world.check_books(charged=8, held=8)
+    world.fetcher.doors.set()
+    await world.idle()
 
 
 # --- full size ---
@@ -180,6 +204,19 @@ async def test_bytes_that_are_gone_are_said_to_be(discord_world: DiscordWorld) -
     assert answer.ephemeral
     assert text_of(answer.response) == "**This picture is no longer kept in full size.**"
     assert len(pictures_of(message)) == 1
+
+
+async def test_full_size_that_discord_refuses_is_made_smaller(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    await world.imagine("too large for its own good")
+    await world.idle()
+    (message,) = world.messages()
+    original = _result_of(world, await _newest(world), 1)
+    await asyncio.to_thread(original.write_bytes, noise())
+    world.env.inject_error("PATCH", "*/messages/*", status=413, code=40005, times=1)
+    answer = await world.click(world.alice, message, "Full size")
+    assert len(pictures_of(answer.response)) == 1
+    assert answer.response.attachments[0].size <= len(noise()) // 2
 
 
 async def _newest(world: DiscordWorld) -> str:

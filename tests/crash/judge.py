@@ -100,16 +100,18 @@ def _judge_one(world: World, ask: Ask, verdict: Verdict, *, doubt: bool, doubles
         verdict.complain("lost", ask, f"stuck: {row['state']}, {dict(states)}, delivery {row['delivery']}")
     if len(messages) > 1:
         verdict.complain("duplicated", ask, f"{len(messages)} messages with pictures")
-    if files > came:
+    elif files > came:
         verdict.complain("duplicated", ask, f"{files} pictures posted, {came} made")
     if files < came:
         verdict.complain("lost", ask, f"{files} pictures posted, {came} made")
     if captured != came * price:
         verdict.complain("double_charged", ask, f"the member paid {captured} for {came} pictures")
-    if not doubles and twice:
+    elif not doubles and twice:
         verdict.complain("double_charged", ask, f"tasks by picture: {twice}")
-    if not doubles and not doubt and captured != charged:
+    elif not doubles and not given_up and captured != charged:
         verdict.complain("double_charged", ask, f"the member paid {captured}, the provider took {charged}")
+    if max(made.values(), default=0) > 2:  # a kill leaves one call unanswered
+        verdict.complain("double_charged", ask, f"tasks by picture: {twice}")
     if not doubt and given_up:
         verdict.complain("lost", ask, f"{given_up} given up")
     if states["failed"]:

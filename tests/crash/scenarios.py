@@ -49,6 +49,12 @@ class Scenario:
     away_s: float = 0.0
     doubt: bool = False
     doubles: bool = False
+    short: tuple[str, ...] = ()
+    """What marks the points that are this scenario's own: the short form of the table keeps to them."""
+
+    def is_own(self, point: str) -> bool:
+        """Tell whether a point is one of the short form."""
+        return any(mark in point for mark in self.short)
 
 
 async def _cancel_while_it_waits(world: World, ask: Ask) -> None:
@@ -92,23 +98,48 @@ PUBLIC = {"image_1": image("red"), "image_2": image("blue", "JPEG")}
 
 SCENARIOS = (
     Scenario(name="public", options=PUBLIC),
-    Scenario(name="two pictures", options={"count": 2, "notify": True, "image_1": image("green")}),
-    Scenario(name="private", options={"private": True, "notify": True}),
+    Scenario(
+        name="two pictures",
+        options={"count": 2, "notify": True, "image_1": image("green")},
+        short=("#2", "discord send"),
+    ),
+    Scenario(
+        name="private",
+        options={"private": True, "notify": True},
+        short=("discord callback", "edit_original", "Courier", "open_dm", "send"),
+    ),
     Scenario(
         name="cancel in time",
         options={"image_1": image("red")},
         variants={"min_upload_latency_s": 0.4},
         meddle=_cancel_while_it_waits,
+        short=("after event #2", "callback #2", "Generations.cancel", "Submitting"),
     ),
-    Scenario(name="cancel too late", variants={"latency_s": 0.15}, meddle=_cancel_while_it_is_sent),
-    Scenario(name="a message of its own", prepare=_no_message_can_be_edited, meddle=_let_the_token_die),
+    Scenario(
+        name="cancel too late",
+        variants={"latency_s": 0.15},
+        meddle=_cancel_while_it_is_sent,
+        short=("after event #2", "callback #2", "Generations.cancel", "Submitting", "create"),
+    ),
+    Scenario(
+        name="a message of its own",
+        prepare=_no_message_can_be_edited,
+        meddle=_let_the_token_die,
+        short=("discord send", "Courier"),
+    ),
     Scenario(
         name="a message of its own, five minutes later",
         prepare=_no_message_can_be_edited,
         meddle=_let_the_token_die,
         away_s=300,
+        short=("discord send", "Courier._begin #3", "Courier._shown"),
     ),
-    Scenario(name="direct message", options={"private": True}, meddle=_let_the_token_die),
+    Scenario(
+        name="direct message",
+        options={"private": True},
+        meddle=_let_the_token_die,
+        short=("discord send", "open_dm", "Courier"),
+    ),
     Scenario(
         name="keys kept 60 s, away 70 s",
         options=PUBLIC,
@@ -116,6 +147,7 @@ SCENARIOS = (
         settings={"IDEMPOTENCY_TRUST_S": "50"},
         away_s=70,
         doubt=True,
+        short=("Submitting", "create"),
     ),
     Scenario(
         name="keys ignored",
@@ -123,6 +155,7 @@ SCENARIOS = (
         settings={"IDEMPOTENCY_TRUST_S": "50"},
         doubt=True,
         doubles=True,
+        short=("Submitting", "create"),
     ),
 )
 

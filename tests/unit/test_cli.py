@@ -214,3 +214,30 @@ def test_a_port_that_is_taken_is_one_sentence(command: list[str], capsys: pytest
     lines = _lines(capsys)
     assert str(port) in lines[-1]
     assert lines[-1].endswith(".")
+
+
+@pytest.mark.parametrize("command", [["sandbox", "rivya"], ["demo"]])
+@pytest.mark.parametrize("port", ["70000", "-1", "http"])
+def test_a_port_that_is_none_is_one_sentence(command: list[str], port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, f"--port={port}"])
+    assert ended.value.code == 2
+    assert "argument --port" in _lines(capsys)[-1]
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "no-such-host.invalid"])
+def test_a_host_that_is_not_here_is_one_sentence(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sandbox", "rivya", "--port", "0", "--host", host]) == 2
+    last = _lines(capsys)[-1]
+    assert last.startswith(f"Port 0 of {host} can't be served: ")
+    assert last.endswith(".")
+
+
+def test_the_sandbox_tells_its_url_and_its_key(pyc: Path) -> None:
+    process = _process("sandbox", "rivya", "--port", "0", cache=pyc)
+    assert process.stdout is not None
+    url, key = process.stdout.readline(), process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_S)
+    assert url.startswith("RIVYA_BASE_URL=http://127.0.0.1:")
+    assert key == f"RIVYA_API_KEY={SANDBOX_KEY}\n"

@@ -356,6 +356,132 @@ async def test_progress_comes_at_a_rate_discord_likes_and_never_after_the_result
         assert len(world.discord.posts) == 1
 
 
+async def test_the_first_edit_is_the_tokens_and_the_others_the_bots_own(worlds: Worlds) -> None:
+    """Only the token surely ends Discord's "thinking"; afterwards the bot's own token outlives it."""
+    worlds.rivya.variants.task_s = (60.0, 60.0)
+    async with worlds.open() as world:
+        await world.imagine()
+        await world.until_idle()
+        first, *others = (post.rung for post in world.discord.progress)
+        assert first is ORIGINAL
+        assert set(others) == {EDIT}
+        assert world.discord.tries == [EDIT]
+
+
+async def test_a_dead_token_leaves_the_first_edit_to_the_bots_own(worlds: Worlds) -> None:
+    async with worlds.open() as world:
+        await world.imagine(origin=world.origin(token_expires_at_ms=world.clock.now_ms()))
+        await world.until_idle()
+        assert {post.rung for post in world.discord.progress} == {EDIT}
+
+
+@pytest.mark.parametrize("fault", [F.NO_ACCESS, F.REJECTED, F.TOKEN_DEAD])
+@pytest.mark.parametrize("closed", [EDIT, ORIGINAL])
+async def test_progress_goes_on_by_the_edit_that_is_open(worlds: Worlds, closed: Rung, fault: F) -> None:
+    worlds.rivya.variants.task_s = (60.0, 60.0)
+    tries: list[Rung] = []
+
+    def refuse(rung: Rung) -> F | None:
+        tries.append(rung)
+        return fault if rung is closed else None
+
+    worlds.discord.refuse_progress = refuse
+    async with worlds.open() as world:
+        await world.imagine()
+        await world.until_idle()
+        assert len(world.discord.progress) > 3
+        assert {post.rung for post in world.discord.progress} == {EDIT, ORIGINAL} - {closed}
+        assert tries.count(closed) == 1
+
+
+async def test_there_is_no_progress_in_a_message_that_was_deleted(worlds: Worlds) -> None:
+    worlds.rivya.variants.task_s = (60.0, 60.0)
+    tries: list[Rung] = []
+
+    def refuse(rung: Rung) -> F:
+        tries.append(rung)
+        return F.GONE
+
+    worlds.discord.refuse_progress = refuse
+    async with worlds.open() as world:
+        await world.imagine()
+        await world.until_idle()
+        assert tries == [ORIGINAL]
+
+
+@pytest.mark.parametrize("refused", [None, F.NO_ACCESS])
+async def test_a_result_before_any_progress_is_the_tokens_first(worlds: Worlds, refused: F | None) -> None:
+    worlds.discord.refuse_progress = lambda _rung: F.TRANSIENT
+    worlds.discord.refuse = lambda rung, _try: refused if rung is ORIGINAL else None
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until_idle()
+        assert world.discord.tries == ([ORIGINAL] if refused is None else [ORIGINAL, EDIT])
+        assert (await world.view(request_id)).delivery is SHOWN
+
+
+async def test_a_result_that_began_by_an_edit_goes_on_by_it_after_a_restart(worlds: Worlds) -> None:
+    worlds.discord.refuse = lambda _rung, _try: F.TRANSIENT
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until(lambda: world.discord.attempts)
+        await world.crash()
+    tried = len(worlds.discord.tries)
+    worlds.discord.refuse = lambda rung, _try: F.NO_ACCESS if rung is EDIT else None
+    async with worlds.open() as world:
+        await ended(world, request_id)
+        assert worlds.discord.tries[tried:] == [EDIT, ORIGINAL]
+
+
+# --- errors of our own ---
+
+
+async def test_a_result_that_an_error_of_ours_keeps_back_waits_in_the_history(worlds: Worlds) -> None:
+    tries: list[Rung] = []
+
+    def broken(rung: Rung, _number: int) -> F:
+        tries.append(rung)
+        raise OSError(28, "No space left on device")
+
+    worlds.discord.refuse = broken
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until_idle(step_s=5)
+        assert len(tries) == 5
+        assert (await world.view(request_id)).delivery is KEPT
+        assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 1
+        await world.check_books(charged=8)
+
+
+async def test_an_error_of_ours_that_passes_loses_no_result(worlds: Worlds) -> None:
+    def broken(_rung: Rung, number: int) -> F | None:
+        if number < 5:
+            raise ValueError("as the test wants it")
+        return None
+
+    worlds.discord.refuse = broken
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until_idle(step_s=5)
+        assert len(world.discord.posts) == 1
+        assert (await world.view(request_id)).delivery is SHOWN
+
+
+async def test_progress_that_can_not_be_drawn_keeps_no_result_back(worlds: Worlds) -> None:
+    """However often it fails: there is nothing in the history yet."""
+    worlds.rivya.variants.task_s = (600.0, 600.0)
+
+    def broken(_rung: Rung) -> F:
+        raise ValueError("as the test wants it")
+
+    worlds.discord.refuse_progress = broken
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until_idle(step_s=5)
+        assert len(world.discord.posts) == 1
+        assert (await world.view(request_id)).delivery is SHOWN
+
+
 async def test_progress_that_is_refused_for_good_is_not_tried_again(worlds: Worlds) -> None:
     tries = []
 
@@ -367,7 +493,7 @@ async def test_progress_that_is_refused_for_good_is_not_tried_again(worlds: Worl
     async with worlds.open() as world:
         await world.imagine()
         await world.until_idle()
-        assert len(tries) == 1
+        assert tries == [ORIGINAL, EDIT]
         assert len(world.discord.posts) == 1
 
 

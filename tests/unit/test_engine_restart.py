@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.generations.protocols import DeliveryFault
 from bot.generations.states import DeliveryState, PictureState, ReferenceState, RequestState, Rung
 from bot.generations.store import FileStore
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from tests.clocks import TestClock
-from tests.world import World, Worlds, png
+from tests.world import ALICE, World, Worlds, png
 
 LOST = Fault(kind=FaultKind.HANG, route="create")
 REFUSED = Fault(kind=FaultKind.ERROR, status=500, route="create", times=None)
@@ -234,6 +235,26 @@ async def test_half_a_file_under_the_final_name_is_fetched_again(worlds: Worlds)
         await world.until_idle()
         await world.check_one_picture(request_id)
         assert not list(store.stray_files())
+
+
+async def test_a_request_that_is_cancelled_during_its_upload_ends_without_trouble(worlds: Worlds) -> None:
+    """Upkeep takes the spooled files of what has ended away, under the upload that is tried again."""
+    worlds.rivya.faults.add(NO_UPLOAD)
+    async with worlds.open() as world:
+        request_id = await world.imagine(references=(world.cdn.add("cat.png"),))
+        await world.until(lambda: "upload" in [call.route for call in worlds.rivya.books.requests])
+        await world.core.generations.cancel(request_id, user_id=ALICE)
+        for path in list((worlds.folder / "references").iterdir()):
+            path.unlink()
+        with capture_logs() as logs:
+            await world.until_idle(step_s=1)
+        events = [entry["event"] for entry in logs]
+        assert "picture.ended_meanwhile" in events
+        assert "picture.internal_error" not in events
+        view = await world.view(request_id)
+        assert view.state is RequestState.SETTLED
+        assert view.trouble is None
+        await world.check_books(charged=0)
 
 
 async def test_prices_and_durations_are_remembered(worlds: Worlds) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.generations.protocols import DeliveryFault
 from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
 from tests.world import World

@@ -99,6 +99,18 @@ async def test_a_new_message_is_sent_once_by_its_nonce(
     assert ping["message_reference"]["fail_if_not_exists"] is False
 
 
+async def test_where_no_reply_is_allowed_the_person_is_mentioned_without_one(
+    delivery: DiscordDelivery, rest: DiscordRest
+) -> None:
+    rest.refuse_replies = True
+    await delivery.ping(_delivered_in(VIEW, CHANNEL))
+    reply, plain = (sent.body for sent in rest.calls("POST", "/messages"))
+    assert "message_reference" in reply
+    assert "message_reference" not in plain
+    assert plain["nonce"] == reply["nonce"]
+    assert f"<@{OWNER}>" in plain["content"]
+
+
 TABLE = [
     (404, 10008, DeliveryFault.GONE),
     (404, 10003, DeliveryFault.NO_ACCESS),
@@ -107,6 +119,7 @@ TABLE = [
     (403, 50007, DeliveryFault.NO_ACCESS),
     (403, 50278, DeliveryFault.NO_ACCESS),
     (403, 0, DeliveryFault.NO_ACCESS),
+    (403, 40333, DeliveryFault.TRANSIENT),  # Discord's edge, not Discord
     (400, 50035, DeliveryFault.REJECTED),
     (400, 50083, DeliveryFault.REJECTED),
     (413, 40005, DeliveryFault.TOO_LARGE),

@@ -157,7 +157,9 @@ def test_progress_says_where_it_stands() -> None:
     painting = picture(1, S.PAINTING, submitted_at_ms=NOW_MS - 6000)
     said = texts(cards.progress_card(request(painting)))
     assert said.startswith("**Painting** · 6 s of about 14 s\n▰▰▰▰▱▱▱▱▱▱")
-    assert said.endswith("Nano Banana Pro · 16:9 · 2K · 8 credits held")
+    assert said.endswith("Nano Banana Pro · 16:9 · 2K · 8 credits held · 92 left")
+    view = request(picture(1, S.HELD), balance=None)
+    assert texts(cards.progress_card(view)).endswith("2K · 8 credits held")
     assert "posting" in texts(cards.progress_card(request(picture(1)))).lower()
 
 
@@ -266,9 +268,13 @@ def test_pictures_still_being_made_are_announced() -> None:
 
 
 def test_what_was_free_or_cheaper_says_so() -> None:
-    assert "no credits: it came late and is free" in texts(
-        cards.result_card(request(picture(1, charged_credits=0)), [])
-    )
+    assert "no credits: it is free" in texts(cards.result_card(request(picture(1, charged_credits=0)), []))
+    two = request(*(picture(n, charged_credits=0) for n in (1, 2)))
+    assert "no credits: they are free" in texts(cards.result_card(two, []))
+    late = {"charged_credits": 0, "submitted_at_ms": NOW_MS - 25 * 3_600_000}
+    assert "no credits: it came late and is free" in texts(cards.result_card(request(picture(1, **late)), []))
+    two = request(*(picture(n, **late) for n in (1, 2)))
+    assert "no credits: they came late and are free" in texts(cards.result_card(two, []))
     assert "5 credits instead of 8" in texts(cards.result_card(request(picture(1, charged_credits=5)), []))
 
 
