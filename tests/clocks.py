@@ -37,6 +37,11 @@ class TestClock:
                 self._jumped.discard(jumped)
         await asyncio.sleep(0)
 
+    def slow_down(self, speed: float) -> None:
+        """Run at ``speed`` from now on: for work of the machine's own (large pictures) that real seconds go by in."""
+        self._start_ms, self._offset_ms, self._begun = self.now_ms(), 0, time.monotonic()
+        self._speed = speed
+
     def advance(self, seconds: float) -> None:
         """Jump ``seconds`` ahead; every sleeper whose time has come wakes."""
         self._offset_ms += int(seconds * 1000)

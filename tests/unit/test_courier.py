@@ -246,6 +246,7 @@ async def test_a_private_result_goes_to_no_channel_whatever_fails(worlds: Worlds
 
 
 async def test_without_a_token_a_private_result_is_a_direct_message(worlds: Worlds, clock: TestClock) -> None:
+    clock.slow_down(20)
     worlds.rivya.variants.task_s = (400.0, 400.0)
     async with worlds.open() as world:
         request_id = await world.imagine(private=True)
@@ -273,7 +274,8 @@ async def test_without_a_token_a_private_result_is_a_direct_message(worlds: Worl
 # --- size ---
 
 
-async def test_what_is_too_large_is_made_smaller_until_it_fits(worlds: Worlds) -> None:
+async def test_what_is_too_large_is_made_smaller_until_it_fits(worlds: Worlds, clock: TestClock) -> None:
+    clock.slow_down(5)
     worlds.rivya.variants.quick_pictures = False
     worlds.rivya.variants.heavy_pictures = True
     async with worlds.open() as world:
