@@ -262,7 +262,8 @@ async def test_a_cancel_against_a_submit_has_one_winner(worlds: Worlds) -> None:
             assert result is not None
             assert result.freed_pictures + result.sent_pictures == 1
             freed += result.freed_pictures
-            wait_s += 0.002 if result.freed_pictures else -0.0015  # stay where the two meet
+            # Stay where the two meet, however fast this machine is.
+            wait_s = wait_s * 1.6 + 0.002 if result.freed_pictures else wait_s * 0.7
         await world.until_idle()
         assert len(worlds.rivya.books.tasks) == rounds - freed
         assert 0 < freed < rounds
