@@ -58,6 +58,11 @@ class DiscordSchema:
         found = self._validator((method.upper(), template)).iter_errors(_as_sent(body))
         return [_sentence(error) for error in found]
 
+    def shape_problems(self, name: str, value: Any) -> list[str]:
+        """Return what is wrong with an object by one of the document's schemas; [] when it is right."""
+        known = {"components": self._components, "$ref": f"#/components/schemas/{name}"}
+        return [_sentence(error) for error in Draft202012Validator(known).iter_errors(value)]
+
     def _validator(self, key: tuple[str, str]) -> Draft202012Validator:
         if key not in self._validators:
             self._validators[key] = Draft202012Validator({"components": self._components, **self._operations[key]})

@@ -94,8 +94,11 @@ async def open_discord(
     """Attach ``client`` to a new virtual Discord, whose attachments are served by ``attachments``.
 
     With ``check_errors`` leaving raises what the bot's handlers raised and nobody has looked at in ``env.errors``.
+    The application has the privileged intents that ``client`` asks for, and no others.
     """
-    async with simcord.run(client, settle_timeout=settle_timeout_s, check_errors=check_errors) as env:
+    async with simcord.run(
+        client, settle_timeout=settle_timeout_s, check_errors=check_errors, approved_intents=client.intents
+    ) as env:
         env.backend.clock = FollowedClock(clock)
         attachments.find = env.backend.cdn.get
         yield DiscordSandbox(env)

@@ -24,6 +24,7 @@ from bot.sandbox.painting_scene import draw_scene
 BASE_SIDE: Final = {"1K": 1024, "2K": 2048, "4K": 4096}  # side of the square of the same area, in pixels
 QUICK_SIDE: Final = 64
 MADE_BY_AI: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_AS_THE_REFERENCE: Final = ("auto", "")
 _MULTIPLE: Final = 8
 _MAX_RATIO: Final = 8.0
 _GRAIN: Final = 0.16  # of full contrast; makes a 4K PNG about 20 MB, which is what real ones weigh
@@ -59,7 +60,9 @@ class Order:
 def paint(order: Order) -> bytes:
     """Paint one picture and encode it; takes some 0.3 s at 1K, and seconds at 4K."""
     rng = Random(f"{order.prompt.encode(errors='replace')!r} {order.model} {order.seed}")
-    references = [_open_reference(path) for path in order.references]
+    # A quick picture shows no references; large ones take seconds to open.
+    seen = order.references if not order.quick or order.aspect_ratio in _AS_THE_REFERENCE else ()
+    references = [_open_reference(path) for path in seen]
     first = next((picture for picture in references if picture is not None), None)
     size = picture_size(order, auto_ratio=first.width / first.height if first else 1.0)
     # Drawn twice as large and reduced, edges come out smooth; at 4K nobody sees the difference, and it would take long.
@@ -77,7 +80,7 @@ def paint(order: Order) -> bytes:
 
 def picture_size(order: Order, *, auto_ratio: float = 1.0) -> tuple[int, int]:
     """Give width and height in pixels, multiples of 8; ``auto_ratio`` is that of the first reference."""
-    if order.aspect_ratio in ("auto", ""):
+    if order.aspect_ratio in _AS_THE_REFERENCE:
         ratio = min(max(auto_ratio, 1 / _MAX_RATIO), _MAX_RATIO)
     else:
         across, _, down = order.aspect_ratio.partition(":")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from bot.sandbox.desk import FaultDesk, Handler, known, told
 from bot.sandbox.rivya_books import Books
 from bot.sandbox.rivya_faults import Fault, Faults
 from bot.sandbox.rivya_keys import KeyState
@@ -50,58 +50,24 @@ class Switchable(Protocol):
 def add_admin_routes(app: web.Application, sandbox: Switchable) -> None:
     """Serve ``/sandbox/…``: faults, variants, account and books."""
     desk = _Desk(sandbox)
-    for method, path, handler in (
-        ("POST", "faults", desk.add_faults),
-        ("GET", "faults", desk.list_faults),
-        ("DELETE", "faults", desk.clear_faults),
-        ("POST", "variants", desk.change_variants),
-        ("GET", "variants", desk.list_variants),
-        ("POST", "account", desk.change_account),
-        ("GET", "books", desk.show_books),
-    ):
-        app.router.add_route(method, f"/sandbox/{path}", _told(handler))
-
-
-def _told(handler: Callable[[web.Request], Awaitable[Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Answer with what ``handler`` returns, or say with 400 what was wrong."""
-
-    async def answered(request: web.Request) -> web.Response:
-        try:
-            return web.json_response(await handler(request))
-        except ValidationError as error:
-            problems = [f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors(include_url=False)]
-            return web.json_response({"error": "; ".join(problems)}, status=400)
-        except ValueError as error:
-            return web.json_response({"error": str(error)}, status=400)
-
-    return answered
+    routes: list[tuple[str, str, Handler]] = [
+        ("POST", "/sandbox/variants", desk.change_variants),
+        ("GET", "/sandbox/variants", desk.list_variants),
+        ("POST", "/sandbox/account", desk.change_account),
+        ("GET", "/sandbox/books", desk.show_books),
+        *FaultDesk(sandbox.faults, Fault).routes("/sandbox"),
+    ]
+    for method, path, handler in routes:
+        app.router.add_route(method, path, told(handler))
 
 
 class _Desk:
     def __init__(self, sandbox: Switchable) -> None:
         self._sandbox = sandbox
 
-    async def add_faults(self, request: web.Request) -> Any:
-        """Take one fault or a list of them."""
-        body = await request.json()
-        items = body if isinstance(body, list) else [body]
-        faults = [_FAULT.validate_python(_known(item, Fault)) for item in items]
-        for fault in faults:
-            self._sandbox.faults.add(fault)
-        return await self.list_faults(request)
-
-    async def list_faults(self, _request: web.Request) -> Any:
-        """List the faults that can still strike."""
-        return {"faults": [asdict(fault) for fault in self._sandbox.faults.waiting]}
-
-    async def clear_faults(self, request: web.Request) -> Any:
-        """Switch all faults off."""
-        self._sandbox.faults.clear()
-        return await self.list_faults(request)
-
     async def change_variants(self, request: web.Request) -> Any:
         """Change the variants that the body names."""
-        changes = _known(await request.json(), Variants)
+        changes = known(await request.json(), Variants)
         for name in _PRICES & changes.keys():
             changes[name] = {_price_key(key): value for key, value in dict(changes[name]).items()}
         checked = _VARIANTS.validate_python(asdict(self._sandbox.variants) | changes)
@@ -138,19 +104,10 @@ class _Desk:
         return self._sandbox.books.as_json()
 
 
-_FAULT: TypeAdapter[Fault] = TypeAdapter(Fault)
 _VARIANTS: TypeAdapter[Variants] = TypeAdapter(Variants)
 _INT: TypeAdapter[int] = TypeAdapter(int)
 _SCOPES: TypeAdapter[set[str]] = TypeAdapter(set[str])
 _PRICES = frozenset({"price_credits", "final_credits"})
-
-
-def _known(item: object, model: type[Fault | Variants]) -> dict[str, Any]:
-    """Take an object whose every key is a field of ``model``; raises ValueError."""
-    names = {f.name for f in fields(model)}
-    if not isinstance(item, dict) or item.keys() - names:
-        raise ValueError(f"known here: {', '.join(sorted(names))}")
-    return dict(item)
 
 
 def _price_key(key: str) -> tuple[str, str]:

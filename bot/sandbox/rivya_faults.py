@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from bot.sandbox.arming import ArmedFaults
+
 ROUTES: Final = frozenset(
     {"create", "status", "upload", "file", "credits", "models", "result", "media", "webhooks", "openapi"}
 )
@@ -109,24 +111,8 @@ class Fault:
         return self.kind is not FaultKind.LOST_BEFORE
 
 
-class Faults:
+class Faults(ArmedFaults[Fault]):
     """The faults that are switched on, oldest first."""
-
-    def __init__(self) -> None:
-        self._armed: list[_Armed] = []
-
-    def add(self, fault: Fault) -> None:
-        """Switch ``fault`` on."""
-        self._armed.append(_Armed(fault))
-
-    def clear(self) -> None:
-        """Switch all off."""
-        self._armed.clear()
-
-    @property
-    def waiting(self) -> list[Fault]:
-        """The faults that can still strike."""
-        return [armed.fault for armed in self._armed]
 
     def for_request(self, route: str) -> tuple[float, Fault | None]:
         """Say what strikes this request: seconds of delay, and at most one other fault."""
@@ -151,18 +137,3 @@ class Faults:
             if armed.fault.kind in kinds and self._strikes(armed):
                 return armed.fault
         return None
-
-    def _strikes(self, armed: _Armed) -> bool:
-        """Count one occasion; a fault that has done its times is switched off."""
-        armed.seen += 1
-        if armed.seen <= armed.fault.after:
-            return False
-        if armed.fault.times is not None and armed.seen >= armed.fault.after + armed.fault.times:
-            self._armed.remove(armed)
-        return True
-
-
-@dataclass(eq=False)
-class _Armed:
-    fault: Fault
-    seen: int = 0

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from collections.abc import Awaitable, Callable
 from random import Random
 
 from aiohttp import web
 
 from bot.clock import Clock
+from bot.sandbox.breaking import reset
 from bot.sandbox.rivya_books import Books, RequestRecord
 from bot.sandbox.rivya_contract import ApiError
 from bot.sandbox.rivya_faults import Fault, FaultKind, Faults
@@ -54,7 +53,7 @@ class Guard:
             if fault is not None:
                 response = await self._strike(request, fault, response)
             if response is None:
-                _reset(request)
+                reset(request)
                 return web.Response()  # goes nowhere; aiohttp wants one
             record.status = response.status
             return response
@@ -106,12 +105,3 @@ class Guard:
     def _retry_after(self, status: int) -> dict[str, str]:
         seconds = self._variants.retry_after_s
         return {"Retry-After": f"{seconds:g}"} if seconds is not None and status in (429, 503) else {}
-
-
-def _reset(request: web.Request) -> None:
-    """Drop the connection so that the other side sees a reset, not an orderly end."""
-    if request.transport is None:
-        return
-    connection = request.transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    request.transport.abort()

@@ -183,6 +183,20 @@ class WireServer:
         """Use a slash command; attachments are ``(filename, bytes)``. Raises ValueError or simcord's SetupError."""
         return await self._people.slash(user_id, channel_id, command, **options)
 
+    async def message_menu(self, user_id: int, message_id: int, command: str) -> InteractionRecord:
+        """Choose a command under a message's Apps."""
+        return await self._people.message_menu(user_id, message_id, command)
+
+    async def say(self, user_id: int, channel_id: int, text: str = "", **more: Any) -> int:
+        """Post a message (see People.say) and return its id."""
+        return await self._people.say(user_id, channel_id, text, **more)
+
+    async def autocomplete(
+        self, user_id: int, channel_id: int, command: str, /, *, focused: str, value: str, **others: Any
+    ) -> list[dict[str, Any]]:
+        """Type into an option, and return the choices that the bot offers. Raises ValueError when there are none."""
+        return await self._people.autocomplete(user_id, channel_id, command, focused=focused, value=value, **others)
+
     async def click(self, user_id: int, message_id: int, custom_id: str) -> InteractionRecord:
         """Press a button, by its custom id or a pattern of it."""
         return await self._people.click(user_id, message_id, custom_id)

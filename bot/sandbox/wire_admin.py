@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import inspect
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from typing import Any, Protocol
 
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError, validate_call
+from pydantic import TypeAdapter, validate_call
 from simcord.backend.errors import BackendError, SetupError
 
+from bot.sandbox.desk import FaultDesk, Handler, known, told
 from bot.sandbox.wire_books import WireBooks
 from bot.sandbox.wire_faults import WireFault, WireFaults
 from bot.sandbox.wire_gateway import Gateway
@@ -22,9 +22,17 @@ PEOPLE = (
     "add_guild",
     "set_premium_tier",
     "add_channel",
+    "add_thread",
+    "add_person",
     "add_member",
     "direct_channel",
+    "private_channel",
+    "install_for",
+    "say",
     "slash",
+    "autocomplete",
+    "message_menu",
+    "user_menu",
     "click",
     "select",
     "modal_submit",
@@ -74,44 +82,25 @@ class Wire(Protocol):
 def add_admin_routes(app: web.Application, wire: Wire) -> None:
     """Serve ``/wire/…``: ``POST /wire/<what people do>``, faults, rules, gateway, books."""
     desk = _Desk(wire)
-    for method, path, handler in (
-        ("POST", "faults", desk.add_faults),
-        ("GET", "faults", desk.list_faults),
-        ("DELETE", "faults", desk.clear_faults),
-        ("POST", "rules", desk.change_rules),
-        ("GET", "rules", desk.list_rules),
-        ("POST", "gateway", desk.gateway),
-        ("POST", "expire_urls", desk.expire_urls),
-        ("GET", "books", desk.show_books),
-    ):
-        app.router.add_route(method, f"/wire/{path}", _told(handler))
-    for name in PEOPLE:
-        app.router.add_route("POST", f"/wire/{name}", _told(desk.acting(name)))
-
-
-def _told(handler: Callable[[web.Request], Awaitable[Any]]) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Answer with what ``handler`` returns, or say with 400 what was wrong."""
-
-    async def answered(request: web.Request) -> web.Response:
-        try:
-            return web.json_response(await handler(request))
-        except ValidationError as error:
-            problems = [f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors(include_url=False)]
-            return web.json_response({"error": "; ".join(problems)}, status=400)
-        except (BackendError, SetupError, ValueError) as error:
-            return web.json_response({"error": str(error)}, status=400)
-        except KeyError as error:
-            return web.json_response({"error": f"not known: {error}"}, status=400)
-
-    return answered
+    routes: list[tuple[str, str, Handler]] = [
+        ("POST", "/wire/rules", desk.change_rules),
+        ("GET", "/wire/rules", desk.list_rules),
+        ("POST", "/wire/gateway", desk.gateway),
+        ("POST", "/wire/expire_urls", desk.expire_urls),
+        ("GET", "/wire/books", desk.show_books),
+        *(("POST", f"/wire/{name}", desk.acting(name)) for name in PEOPLE),
+        *FaultDesk(wire.faults, WireFault).routes("/wire"),
+    ]
+    for method, path, handler in routes:
+        app.router.add_route(method, path, told(handler, (BackendError, SetupError)))
 
 
 class _Desk:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
 
-    def acting(self, name: str) -> Callable[[web.Request], Awaitable[Any]]:
-        """Return a handler that calls ``name`` of People with the body's fields; answers with an id or a record."""
+    def acting(self, name: str) -> Handler:
+        """Return a handler that calls ``name`` of People with the body's fields; answers with what that returns."""
         method = getattr(self._wire.people, name)
         names = [
             item.name for item in inspect.signature(method).parameters.values() if item.kind is item.POSITIONAL_ONLY
@@ -123,32 +112,15 @@ class _Desk:
             first = [given.pop(item) for item in names]
             done = act(*first, **given.pop("options", {}), **given)
             result = await done if inspect.isawaitable(done) else done
+            if isinstance(result, list):
+                return {"choices": result}
             return asdict(result) if is_dataclass(result) and not isinstance(result, type) else {"id": result}
 
         return handle
 
-    async def add_faults(self, request: web.Request) -> Any:
-        """Take one fault or a list of them."""
-        body = await request.json()
-        faults = [
-            _FAULT.validate_python(_known(item, WireFault)) for item in (body if isinstance(body, list) else [body])
-        ]
-        for fault in faults:
-            self._wire.faults.add(fault)
-        return await self.list_faults(request)
-
-    async def list_faults(self, _request: web.Request) -> Any:
-        """List the faults that can still strike."""
-        return {"faults": [asdict(fault) for fault in self._wire.faults.waiting]}
-
-    async def clear_faults(self, request: web.Request) -> Any:
-        """Switch all faults off."""
-        self._wire.faults.clear()
-        return await self.list_faults(request)
-
     async def change_rules(self, request: web.Request) -> Any:
         """Change the rules that the body names."""
-        changes = _known(await request.json(), WireRules)
+        changes = known(await request.json(), WireRules)
         checked = _RULES.validate_python(asdict(self._wire.rules) | changes)
         for name in changes:
             setattr(self._wire.rules, name, getattr(checked, name))
@@ -193,16 +165,7 @@ class _Desk:
         return self._wire.books.as_json()
 
 
-_FAULT: TypeAdapter[WireFault] = TypeAdapter(WireFault)
 _RULES: TypeAdapter[WireRules] = TypeAdapter(WireRules)
-
-
-def _known(item: object, model: type[WireFault | WireRules]) -> dict[str, Any]:
-    """Take an object whose every key is a field of ``model``; raises ValueError."""
-    names = {f.name for f in fields(model)}
-    if not isinstance(item, dict) or item.keys() - names:
-        raise ValueError(f"known here: {', '.join(sorted(names))}")
-    return dict(item)
 
 
 def _decoded(body: Any) -> dict[str, Any]:

@@ -16,6 +16,9 @@ class InteractionRecord:
 
     ``acknowledged_as`` is Discord's callback type (4 message, 5 thinking, 6 and 7 update, 9 modal). ``message_id`` is
     the original response, ``followup_ids`` what came after it. ``shown_ms``: when one of these first had a picture.
+    ``context`` is Discord's (0 a server, 1 direct messages with the bot, 2 a channel between people), ``owners`` its
+    ``authorizing_integration_owners``. ``modal`` and ``choices`` are what it was answered with; ``refused`` the code
+    with which an acknowledgement was last refused.
     """
 
     id: int
@@ -37,6 +40,13 @@ class InteractionRecord:
     shown_ms: int | None = None
     posts: int = 0
     """Messages of this interaction that had a picture at some time."""
+    context: int = 0
+    owners: dict[str, str] = field(default_factory=dict)
+    only_ephemeral: bool = False
+    """Whether Discord makes every answer ephemeral: the person may not use apps of their own in that server."""
+    modal: dict[str, Any] | None = None
+    choices: list[dict[str, Any]] | None = None
+    refused: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +84,8 @@ class MessageRecord:
     interaction_id: int | None
     ephemeral: bool
     nonce: str | None = None
+    reply_to_id: int | None = None
+    """The message that it answers."""
     versions: list[Version] = field(default_factory=list)
     shown_ms: int | None = None
     deleted_ms: int | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 import mimetypes
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from aiohttp import web
+from PIL import Image
 from simcord.backend.cdn import CdnStore
 
 from bot.clock import Clock
@@ -27,6 +29,7 @@ class WireCdn(CdnStore):
         self._rules = rules
         self._seed = seed
         self._generation = 0
+        self._forwarded: set[str] = set()
 
     def store_attachment(
         self, attachment_id: int, channel_id: int, filename: str, data: bytes, description: str | None
@@ -45,6 +48,35 @@ class WireCdn(CdnStore):
             "url": url,
             "proxy_url": url,
             "content_type": mimetypes.guess_type(filename)[0] or "application/octet-stream",
+            **_measured(filename, data),
+        }
+
+    def store_external(self, filename: str, data: bytes) -> dict[str, Any]:
+        """Keep a picture of some site and return an embed's media object; Discord's copy has no signature."""
+        path = f"/external/{hashlib.sha256(data).hexdigest()}/https/pictures.example/{filename}"
+        self._blobs[path] = data
+        address = f"https://pictures.example/{quote(filename)}"
+        return {"url": address, "proxy_url": f"{self.base_url}{quote(path)}", **_measured(filename, data)}
+
+    def forward(self, attachments: list[dict[str, Any]]) -> None:
+        """Keep these files when their message is deleted: another one shows them too."""
+        self._forwarded |= {self._path(attachment["url"]) for attachment in attachments}
+
+    def forget(self, attachments: list[dict[str, Any]]) -> None:
+        """Let the files of a deleted message be gone."""
+        for attachment in attachments:
+            if (path := self._path(attachment["url"])) not in self._forwarded:
+                self._blobs.pop(path, None)
+
+    def refreshed(self, payload: Any) -> Any:
+        """Return a copy of a payload in which every attachment's address is signed anew."""
+        if isinstance(payload, list):
+            return [self.refreshed(item) for item in payload]
+        if not isinstance(payload, dict):
+            return payload
+        return {
+            name: self.signed(self._path(value)) if self._is_ours(name, value) else self.refreshed(value)
+            for name, value in payload.items()
         }
 
     def signed(self, path: str) -> str:
@@ -62,6 +94,8 @@ class WireCdn(CdnStore):
     def find(self, request: web.Request) -> bytes | None:
         """Return a file if the address is good and the file there."""
         path = "/" + request.match_info["path"]
+        if path.startswith("/external/"):
+            return self._blobs.get(path)
         try:
             expires_s, issued_s = int(request.query["ex"], 16), int(request.query["is"], 16)
         except (KeyError, ValueError):
@@ -71,6 +105,23 @@ class WireCdn(CdnStore):
             return None
         return self._blobs.get(path)
 
+    def _is_ours(self, name: str, value: Any) -> bool:
+        return name in {"url", "proxy_url"} and str(value).startswith(f"{self.base_url}/attachments/")
+
+    def _path(self, url: str) -> str:
+        return unquote(url.removeprefix(self.base_url).partition("?")[0])
+
     def _mark(self, path: str, expires_s: int, issued_s: int) -> str:
         key = f"signature {self._seed} {self._generation}".encode()
         return hmac.new(key, f"{path} {expires_s} {issued_s}".encode(), hashlib.sha256).hexdigest()
+
+
+def _measured(filename: str, data: bytes) -> dict[str, int]:
+    """Return a picture's width and height, nothing for what is none."""
+    if not (mimetypes.guess_type(filename)[0] or "").startswith("image/"):
+        return {}
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return {"width": image.width, "height": image.height}
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return {}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from aiohttp import web
+from bot.sandbox.arming import ArmedFaults
 
 _NAMED: Final = (
     ("login", "GET", "/users/@me"),
@@ -18,10 +16,14 @@ _NAMED: Final = (
     ("callback", "POST", "/interactions/*/*/callback"),
     ("edit_original", "PATCH", "/webhooks/*/*/messages/@original"),
     ("get_original", "GET", "/webhooks/*/*/messages/@original"),
+    ("delete_original", "DELETE", "/webhooks/*/*/messages/@original"),
     ("followup", "POST", "/webhooks/*/*"),
+    ("edit_followup", "PATCH", "/webhooks/*/*/messages/*"),
+    ("delete_followup", "DELETE", "/webhooks/*/*/messages/*"),
     ("send", "POST", "/channels/*/messages"),
     ("edit", "PATCH", "/channels/*/messages/*"),
     ("delete", "DELETE", "/channels/*/messages/*"),
+    ("get_message", "GET", "/channels/*/messages/*"),
     ("history", "GET", "/channels/*/messages"),
     ("open_dm", "POST", "/users/@me/channels"),
     ("attachment", "GET", "/attachments/*/*/*"),
@@ -43,7 +45,7 @@ class WireFault:
     """One fault: after ``after`` matching requests it strikes ``times`` of them (``None``: for ever).
 
     - ``route``: a name of ``ROUTES``, ``"*"``, or a path such as ``/channels/*/messages`` (a star is one segment);
-      ``method`` narrows a path.
+      ``method`` narrows a path, and ``files`` goes by whether the request carries any.
     - ``kind``: ERROR answers with ``status`` and ``code`` (without a code and from 500 on: a page, as from a proxy);
       RESET resets the connection; HANG never answers; SLOW waits ``delay_s`` real seconds, and goes together with
       another fault.
@@ -54,6 +56,7 @@ class WireFault:
     kind: WireFaultKind
     route: str = "*"
     method: str = "*"
+    files: bool | None = None
     times: int | None = 1
     after: int = 0
     effect: bool = False
@@ -67,58 +70,27 @@ class WireFault:
         if self.kind is WireFaultKind.ERROR and not 400 <= self.status <= 599:
             raise ValueError(f"not an error's status: {self.status}")
 
-    def matches(self, method: str, path: str) -> bool:
+    def matches(self, method: str, path: str, *, files: bool = False) -> bool:
         """Tell whether a request is an occasion for this fault."""
-        if self.method not in {"*", method}:
+        if self.method not in {"*", method} or self.files not in {None, files}:
             return False
         if self.route.startswith("/"):
             return _fits(self.route, path)
         return self.route in {"*", route_name(method, path)}
 
 
-class WireFaults:
+class WireFaults(ArmedFaults[WireFault]):
     """The faults that are switched on, oldest first."""
 
-    def __init__(self) -> None:
-        self._armed: list[_Armed] = []
-
-    def add(self, fault: WireFault) -> None:
-        """Switch ``fault`` on."""
-        self._armed.append(_Armed(fault))
-
-    def clear(self) -> None:
-        """Switch all off."""
-        self._armed.clear()
-
-    @property
-    def waiting(self) -> list[WireFault]:
-        """The faults that can still strike."""
-        return [armed.fault for armed in self._armed]
-
-    def for_request(self, method: str, path: str) -> list[WireFault]:
+    def for_request(self, method: str, path: str, *, files: bool = False) -> list[WireFault]:
         """Say what strikes this request: any number of SLOW ones, then at most one other."""
         struck: list[WireFault] = []
         for armed in tuple(self._armed):
-            if armed.fault.matches(method, path) and self._strikes(armed):
+            if armed.fault.matches(method, path, files=files) and self._strikes(armed):
                 struck.append(armed.fault)
                 if armed.fault.kind is not WireFaultKind.SLOW:
                     break
         return struck
-
-    def _strikes(self, armed: _Armed) -> bool:
-        """Count one occasion; a fault that has done its times is switched off."""
-        armed.seen += 1
-        if armed.seen <= armed.fault.after:
-            return False
-        if armed.fault.times is not None and armed.seen >= armed.fault.after + armed.fault.times:
-            self._armed.remove(armed)
-        return True
-
-
-@dataclass(eq=False)
-class _Armed:
-    fault: WireFault
-    seen: int = 0
 
 
 def route_name(method: str, path: str) -> str:
@@ -127,15 +99,6 @@ def route_name(method: str, path: str) -> str:
         if method == known_method and _fits(pattern, path):
             return name
     return "other"
-
-
-def reset(request: web.Request) -> None:
-    """Drop the connection so that the other side sees a reset, not an orderly end."""
-    if request.transport is None:
-        return
-    connection = request.transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    request.transport.abort()
 
 
 def _fits(pattern: str, path: str) -> bool:

@@ -26,8 +26,10 @@ KEPT_FRAMES: Final = 5_000
 """Events that a session can be given again; one that has missed more is invalid."""
 
 _AUTHENTICATION_FAILED: Final = 4004
+_DISALLOWED_INTENTS: Final = 4014
 _DISPATCH, _HEARTBEAT, _IDENTIFY, _RESUME, _RECONNECT, _INVALID, _HELLO, _ACK = 0, 1, 2, 6, 7, 9, 10, 11
 _FOR_GOOD: Final = False
+_TOLD_ANYWHERE: Final = frozenset({"GUILD_DELETE", "INTERACTION_CREATE"})
 _ABOUT_GUILD: Final = frozenset({"GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE"})
 _IGNORED: Final = frozenset({3, 4})  # presence and voice
 
@@ -116,6 +118,9 @@ class Gateway:
         if data.get("token") != self._token:
             await connection.socket.close(code=_AUTHENTICATION_FAILED, message=b"Authentication failed.")
             return
+        if discord.Intents._from_value(data.get("intents", 0)).message_content and not self._rules.message_content:
+            await connection.socket.close(code=_DISALLOWED_INTENTS, message=b"Disallowed intent(s).")
+            return
         session = _Session(
             f"{self._rng.getrandbits(128):032x}", discord.Intents._from_value(data.get("intents", 0)), self._backend
         )
@@ -130,7 +135,7 @@ class Gateway:
                 "guilds": [{"id": str(guild_id), "unavailable": True} for guild_id in guilds],
                 "session_id": session.id,
                 "resume_gateway_url": self.url,
-                "application": {"id": str(self._backend.application_id), "flags": 0},
+                "application": {"id": str(self._backend.application_id), "flags": self._rules.application_flags},
             },
         )
         for guild_id in guilds:
@@ -160,7 +165,7 @@ class Gateway:
 
     def _tell(self, event: str, payload: Mapping[str, Any]) -> None:
         guild_id = payload.get("id") if event in _ABOUT_GUILD else payload.get("guild_id")
-        if guild_id is not None and event != "GUILD_DELETE" and not self._backend.bot_in(int(guild_id)):
+        if guild_id is not None and event not in _TOLD_ANYWHERE and not self._backend.bot_in(int(guild_id)):
             return
         for session in self._sessions.values():
             session.feed(event, payload)

@@ -1,4 +1,4 @@
-"""What people do: build servers, use commands, press buttons, take the bot's rights away.
+"""What people do: use commands and menus, press buttons, send modals off, write messages.
 
 Each call sends its event and returns at once; what the bot makes of it is in the books.
 """
@@ -6,108 +6,136 @@ Each call sends its event and returns at once; what the bot makes of it is in th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from types import SimpleNamespace
+from functools import partial
 from typing import Any, Final
 
-import discord
-from simcord import _modal, actors, interactions
+from simcord import actors, interactions
 from simcord.backend import serializers
-from simcord.backend.access import channel_accessible
-from simcord.backend.command_access import command_access
-from simcord.backend.models import Overwrite
 from simcord.components import walk_components
-from simcord.enums import SELECT_TYPES, AppCommandType, ComponentType, InteractionType, OptionType, OverwriteType
+from simcord.enums import SELECT_TYPES, AppCommandType, ComponentType, InteractionType, OptionType
 
 from bot.clock import Clock
 from bot.sandbox.wire_backend import WireBackend
 from bot.sandbox.wire_books import InteractionRecord, WireBooks
+from bot.sandbox.wire_modals import fill_modal
 from bot.sandbox.wire_rules import WireRules
+from bot.sandbox.wire_sending import Sender
+from bot.sandbox.wire_talk import post
+from bot.sandbox.wire_world import World
 
+ANSWER_PATIENCE_S: Final = 30.0
+"""Real seconds that a person waits for an autocomplete's choices."""
 _ENTITIES: Final = {OptionType.USER, OptionType.CHANNEL, OptionType.ROLE, OptionType.MENTIONABLE}
-_KINDS: Final = {
-    InteractionType.APPLICATION_COMMAND: "command",
-    InteractionType.MESSAGE_COMPONENT: "component",
-    InteractionType.MODAL_SUBMIT: "modal",
-}
 
 
-@dataclass(frozen=True)
-class _Person:
-    """As much of simcord's actor as its builders ask for."""
-
-    id: int
-    _env: Any
-
-
-class People:
-    """Acts for people; ids are Discord's. Raises simcord's SetupError for what nobody could do in the real client."""
+class People(World):
+    """Acts for people; ids are Discord's. Raises ValueError, or simcord's SetupError, for what nobody could do."""
 
     def __init__(self, *, backend: WireBackend, books: WireBooks, clock: Clock, rules: WireRules) -> None:
-        self._backend = backend
-        self._books = books
-        self._clock = clock
-        self._rules = rules
+        super().__init__(backend=backend, books=books, clock=clock, rules=rules)
+        self._sender = Sender(backend=backend, books=books, clock=clock, rules=rules)
+        self._submitted: dict[int, InteractionRecord] = {}
 
-    # ------------------------------------------------------------------ the world
+    # ------------------------------------------------------------------ messages
 
-    def add_guild(self, name: str = "Studio", *, premium_tier: int = 0) -> int:
-        """Make a server with the bot in it, and return its id; ``premium_tier`` 0 to 3 sets what a file may weigh."""
-        guild_id = self._backend.create_guild(name).id
-        if premium_tier:
-            self.set_premium_tier(guild_id, premium_tier)
-        return guild_id
+    async def say(
+        self,
+        user_id: int,
+        channel_id: int,
+        text: str = "",
+        *,
+        files: list[Any] | None = None,
+        reply_to: int | None = None,
+        forward: int | None = None,
+        embeds: list[dict[str, Any]] | None = None,
+        components: list[dict[str, Any]] | None = None,
+        ping: bool = True,
+    ) -> int:
+        """Post a message and return its id.
 
-    def set_premium_tier(self, guild_id: int, premium_tier: int) -> None:
-        """Boost a server, or let its boosts end."""
-        self._backend.tiers[guild_id] = premium_tier
-        self._backend.edit_guild(guild_id, {})
+        ``files`` are ``(filename, bytes)``; ``reply_to`` and ``forward`` are messages' ids, and ``ping`` is what the
+        real client asks at a reply; ``embeds`` stand for what Discord makes of links, and their image or thumbnail may
+        be a file; ``components`` (V2) are for other bots.
+        """
+        message = post(
+            self._backend,
+            user_id,
+            channel_id,
+            text,
+            files=files or [],
+            reply=self._visible(user_id, reply_to) if reply_to is not None else None,
+            forward=self._visible(user_id, forward) if forward is not None else None,
+            embeds=embeds or [],
+            components=components or [],
+            ping=ping,
+        )
+        return int(message.id)
 
-    def add_channel(self, guild_id: int, name: str = "pictures") -> int:
-        """Make a text channel and return its id."""
-        return self._backend.create_channel(guild_id, name).id
-
-    def add_member(self, guild_id: int, name: str, *, administrator: bool = False) -> int:
-        """Let a new person join and return the id."""
-        user_id = self._backend.make_user(name).id
-        roles = []
-        if administrator:
-            everything = discord.Permissions(administrator=True).value
-            roles = [self._backend.create_role(guild_id, f"{name}'s", permissions=everything).id]
-        self._backend.add_member(guild_id, user_id, roles=roles, announce=True)
-        return user_id
-
-    def direct_channel(self, user_id: int) -> int:
-        """Return the channel of a person's direct messages with the bot."""
-        return self._backend.get_dm_channel(user_id).id
-
-    # ------------------------------------------------------------------ interactions
+    # ------------------------------------------------------------------ commands
 
     async def slash(self, user_id: int, channel_id: int, command: str, /, **options: Any) -> InteractionRecord:
         """Use a registered slash command (``"quota set"`` for a subcommand).
 
         Attachments are ``(filename, bytes)``; people, channels and roles are ids.
         """
-        guild_id = self._guild_of(user_id, channel_id)
-        first, *path = command.split()
-        root = self._backend.find_command(first, guild_id, type=AppCommandType.CHAT_INPUT)
-        if root is None:
-            raise ValueError(f"/{first} is not registered")
-        access = command_access(self._backend, root, user_id=user_id, channel_id=channel_id)
-        if not access.allowed:
-            raise ValueError(f"/{first} is not there for this person: {access.reason}")
-        leaf, nesting = interactions.walk_to_subcommand(root, path)
+        root, leaf, nesting = self._leaf(user_id, channel_id, command)
         resolved: dict[str, Any] = {}
         filled = self._options(command, leaf, options, resolved, user_id, channel_id)
-        data = {
-            "id": root["id"],
-            "name": root["name"],
-            "type": root["type"],
-            "options": interactions.nest_options(root, nesting, filled),
-        }
+        data = self._command_data(root, options=interactions.nest_options(root, nesting, filled))
         if resolved:
             data["resolved"] = resolved
-        return self._send(InteractionType.APPLICATION_COMMAND, user_id, channel_id, data, name=command)
+        return self._use(user_id, channel_id, root, data, name=command)
+
+    async def autocomplete(
+        self, user_id: int, channel_id: int, command: str, /, *, focused: str, value: str, **others: Any
+    ) -> list[dict[str, Any]]:
+        """Type ``value`` into the option ``focused`` and return the choices that the bot offers.
+
+        ``others`` are the options that are filled in already. Raises ValueError when the bot's answer is refused or
+        does not come.
+        """
+        root, leaf, nesting = self._leaf(user_id, channel_id, command)
+        declared = {option["name"]: option for option in leaf.get("options") or []}
+        if not declared.get(focused, {}).get("autocomplete"):
+            raise ValueError(f"/{command} has no {focused} that completes itself")
+        given = interactions.check_options(command, leaf, others, partial=True)
+        options = [
+            {"name": name, "type": declared[name]["type"], "value": item}
+            for name, item in given.items()
+            if not isinstance(item, tuple)
+        ]
+        options.append({"name": focused, "type": declared[focused]["type"], "value": value, "focused": True})
+        data = self._command_data(root, options=interactions.nest_options(root, nesting, options))
+        kind = InteractionType.APPLICATION_COMMAND_AUTOCOMPLETE
+        asked = self._use(user_id, channel_id, root, data, name=command, kind=kind)
+        try:
+            await self._books.until(lambda: asked.acknowledged_ms or asked.refused, ANSWER_PATIENCE_S)
+        except TimeoutError:
+            raise ValueError(f"no choices came for {focused} of /{command}") from None
+        if asked.acknowledged_ms is None:
+            raise ValueError(f"the choices for {focused} of /{command} were refused: {asked.refused}")
+        return asked.choices or []
+
+    async def message_menu(self, user_id: int, message_id: int, command: str, /) -> InteractionRecord:
+        """Right-click on a message and choose ``command`` under Apps."""
+        message = self._visible(user_id, message_id)
+        root = self._sender.command(user_id, message.channel_id, command, AppCommandType.MESSAGE)
+        shown = self._backend.message_payload(message)
+        resolved = {"messages": {str(message_id): shown}}
+        data = self._command_data(root, target_id=str(message_id), resolved=resolved)
+        return self._use(user_id, message.channel_id, root, data, name=command)
+
+    async def user_menu(self, user_id: int, channel_id: int, target_id: int, command: str, /) -> InteractionRecord:
+        """Right-click on a person and choose ``command`` under Apps."""
+        root = self._sender.command(user_id, channel_id, command, AppCommandType.USER)
+        resolved: dict[str, Any] = {}
+        self._resolve(target_id, resolved, user_id, channel_id)
+        if "users" not in resolved:
+            raise ValueError("that is nobody")
+        data = self._command_data(root, target_id=str(target_id), resolved=resolved)
+        return self._use(user_id, channel_id, root, data, name=command)
+
+    # ------------------------------------------------------------------ components and modals
 
     async def click(self, user_id: int, message_id: int, custom_id: str) -> InteractionRecord:
         """Press the button whose custom id is, or matches the pattern, ``custom_id``."""
@@ -134,127 +162,74 @@ class People:
         return self._on_message(user_id, message, data)
 
     async def modal_submit(self, user_id: int, interaction_id: int, values: dict[str, Any]) -> InteractionRecord:
-        """Send off the modal that ``interaction_id`` was answered with; ``values`` by custom id."""
-        shown = self._backend.interactions[interaction_id]
-        if shown.modal is None or shown.modal_consumed or shown.user_id != user_id:
+        """Send off the modal that ``interaction_id`` was answered with; ``values`` by custom id.
+
+        Text, a boolean, an option's value, a list of values or ids, ``(filename, bytes)`` or a list of files; what is
+        not named stays as the bot prefilled it. A modal that was not acknowledged in time stays open: it can be sent
+        again.
+        """
+        opened = self._books.interactions[interaction_id]
+        before = self._submitted.get(interaction_id)
+        missed = before is None or (before.acknowledged_ms is None and self._clock.now_ms() >= before.deadline_ms)
+        if opened.modal is None or not missed or opened.user_id != user_id:
             raise ValueError("this person has no modal open from that interaction")
-        unknown = values.keys() - _modal._modal_control_map(shown.modal).keys()
-        if unknown:
-            raise ValueError(f"the modal has no {', '.join(sorted(unknown))}")
-        person = self._person(user_id)
-        resolved: dict[str, Any] = {}
-        uploads: list[Any] = []
-        components = _modal._modal_submit_nodes(
-            shown.modal["components"], person, values, resolved, shown.channel_id, uploads
+        channel_id = opened.channel_id
+        components, resolved = fill_modal(
+            opened.modal,
+            values,
+            resolve=lambda entity_id, found: self._resolve(entity_id, found, user_id, channel_id),
+            store=partial(interactions.store_interaction_attachment, self._backend, channel_id),
         )
-        _modal._commit_modal_uploads(person, shown.channel_id, uploads, resolved)
-        data = {"custom_id": shown.modal["custom_id"], "components": components, "resolved": resolved}
-        shown.modal_consumed = True
-        return self._send(
+        data = {"custom_id": opened.modal["custom_id"], "components": components}
+        if resolved:
+            data["resolved"] = resolved
+        sent = self._sender.send(
             InteractionType.MODAL_SUBMIT,
             user_id,
-            shown.channel_id,
+            channel_id,
             data,
-            name=shown.modal["custom_id"],
-            source_id=shown.source_message_id,
+            name=opened.modal["custom_id"],
+            owners=opened.owners,
+            source_id=self._backend.interactions[interaction_id].source_message_id,
         )
-
-    # ------------------------------------------------------------------ trouble
-
-    def expire_token(self, interaction_id: int) -> None:
-        """Let an interaction's token be dead from now on, as is seen at times."""
-        self._books.interactions[interaction_id].token_expires_ms = 0
-
-    def delete_message(self, message_id: int) -> None:
-        """Delete a message, as a moderator does."""
-        self._backend.delete_message(self._books.messages[message_id].channel_id, message_id)
-
-    def delete_channel(self, channel_id: int) -> None:
-        """Delete a channel with everything in it."""
-        self._backend.delete_channel(channel_id)
-
-    def remove_bot(self, guild_id: int) -> None:
-        """Throw the bot out of a server."""
-        guild = self._backend.get_guild(guild_id)
-        guild.members.pop(self._backend.bot_user.id)
-        self._backend.emit("GUILD_DELETE", {"id": str(guild_id)})
-
-    def add_bot(self, guild_id: int) -> None:
-        """Let the bot into a server again."""
-        roles = [role.id for role in self._backend.get_guild(guild_id).roles.values() if role.managed]
-        self._backend.add_member(guild_id, self._backend.bot_user.id, roles=roles)
-        self._backend.emit("GUILD_CREATE", self._backend.guild_payload(guild_id))
-
-    def set_permissions(
-        self,
-        channel_id: int,
-        *,
-        allow: list[str] | None = None,
-        deny: list[str] | None = None,
-        user_id: int | None = None,
-    ) -> None:
-        """Set what the bot, or ``user_id``, is allowed and denied in a channel, by discord.py's names."""
-        allowed = discord.Permissions(**dict.fromkeys(allow or [], True)).value
-        denied = discord.Permissions(**dict.fromkeys(deny or [], True)).value
-        target = self._backend.bot_user.id if user_id is None else user_id
-        self._backend.set_overwrite(channel_id, Overwrite(target, OverwriteType.MEMBER, allowed, denied))
-
-    def close_direct_messages(self, user_id: int, *, closed: bool = True) -> None:
-        """Let a person take no direct messages from the bot."""
-        (self._backend.closed_to_bot.add if closed else self._backend.closed_to_bot.discard)(user_id)
+        self._submitted[interaction_id] = sent
+        return sent
 
     # ------------------------------------------------------------------ below
 
-    def _send(
+    def _leaf(self, user_id: int, channel_id: int, command: str) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+        first, *path = command.split()
+        root = self._sender.command(user_id, channel_id, first, AppCommandType.CHAT_INPUT)
+        leaf, nesting = interactions.walk_to_subcommand(root, path)
+        return root, leaf, nesting
+
+    def _command_data(self, root: dict[str, Any], **more: Any) -> dict[str, Any]:
+        data = {"id": root["id"], "name": root["name"], "type": root["type"], **more}
+        if root.get("guild_id"):
+            data["guild_id"] = root["guild_id"]
+        return data
+
+    def _use(
         self,
-        kind: InteractionType,
         user_id: int,
         channel_id: int,
+        root: dict[str, Any],
         data: dict[str, Any],
         *,
         name: str,
-        source_id: int | None = None,
+        kind: InteractionType = InteractionType.APPLICATION_COMMAND,
     ) -> InteractionRecord:
-        guild_id = self._guild_of(user_id, channel_id)
-        known, payload = interactions.base_payload(
-            self._backend, type=kind, channel_id=channel_id, guild_id=guild_id, user_id=user_id, data=data
-        )
-        # The wire keeps these two itself, and answers as Discord does when they are over.
-        known.expires_at = known.initial_response_deadline = None
-        known.source_message_id = source_id
-        limit = self._rules.interaction_upload_bytes
-        limit = self._backend.upload_limit_bytes(channel_id) if limit is None else limit
-        told = self._rules.announced_upload_bytes
-        payload["attachment_size_limit"] = limit if told is None else told
-        payload["authorizing_integration_owners"] = {"0": str(guild_id or 0)}
-        if source_id is not None:
-            source = self._backend.get_message(channel_id, source_id)
-            payload["message"] = dict(serializers.message_payload(self._backend, source))
-        now_ms = self._clock.now_ms()
-        record = InteractionRecord(
-            id=known.id,
-            token=known.token,
-            kind=_KINDS[kind],
-            name=name,
-            user_id=user_id,
-            channel_id=channel_id,
-            guild_id=guild_id,
-            upload_bytes=limit,
-            sent_ms=now_ms,
-            deadline_ms=now_ms + int(self._rules.acknowledge_within_s * 1000),
-            token_expires_ms=now_ms + int(self._rules.token_life_s * 1000),
-        )
-        self._books.open(record)
-        self._backend.emit("INTERACTION_CREATE", payload)
-        return record
+        owners = self._sender.owners(root, user_id, channel_id)
+        return self._sender.send(kind, user_id, channel_id, data, name=name, owners=owners)
 
     def _on_message(self, user_id: int, message: Any, data: dict[str, Any]) -> InteractionRecord:
-        return self._send(
+        return self._sender.send(
             InteractionType.MESSAGE_COMPONENT,
             user_id,
             message.channel_id,
             {name: value for name, value in data.items() if value is not None},
             name=data["custom_id"],
+            owners=self._sender.owners_of_message(message),
             source_id=message.id,
         )
 
@@ -310,23 +285,6 @@ class People:
             resolved.setdefault("channels", {})[key] = {**channel, "permissions": rights}
         else:
             raise ValueError(f"nobody and nothing has the id {entity_id}")
-
-    def _person(self, user_id: int) -> _Person:
-        return _Person(user_id, SimpleNamespace(backend=self._backend))
-
-    def _guild_of(self, user_id: int, channel_id: int) -> int | None:
-        if not channel_accessible(self._backend, channel_id, user_id):
-            raise ValueError("this person does not see that channel")
-        guild_id = self._backend.get_channel(channel_id).guild_id
-        if guild_id is not None and not self._backend.bot_in(guild_id):
-            raise ValueError("the bot is not in that server")
-        return guild_id
-
-    def _visible(self, user_id: int, message_id: int) -> Any:
-        message = self._backend.get_message(self._books.messages[message_id].channel_id, message_id)
-        if not message.visible_to(user_id):
-            raise ValueError("this person does not see that message")
-        return message
 
     def _component(self, message: Any, types: tuple[int, ...], custom_id: str) -> dict[str, Any]:
         known = [component.get("custom_id") for component in walk_components(message.components)]

@@ -3,60 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
 from aiohttp import BodyPartReader, hdrs, web
-from simcord.backend import errors, serializers
 from simcord.backend.errors import BackendError
 from simcord.http.router import RouteNotImplemented, UnsupportedField, dispatch
 
 from bot.clock import Clock
+from bot.sandbox.breaking import reset
 from bot.sandbox.wire_backend import WireBackend
-from bot.sandbox.wire_books import InteractionRecord, RequestRecord, WireBooks
+from bot.sandbox.wire_books import RequestRecord, WireBooks
 from bot.sandbox.wire_cdn import WireCdn
-from bot.sandbox.wire_faults import WireFault, WireFaultKind, WireFaults, reset, route_name
+from bot.sandbox.wire_checks import Call, Checks, Upload, number
+from bot.sandbox.wire_faults import WireFault, WireFaultKind, WireFaults, route_name
 from bot.sandbox.wire_rules import WireRules
 
 log = structlog.get_logger()
 
 API: Final = "/api/v10"
-NONCE_MAX_CHARACTERS: Final = 25
 _PIECE_BYTES: Final = 256 * 1024
-_NO_TOKEN_NEEDED: Final = frozenset({"interactions", "webhooks"})
-
-
-@dataclass
-class Upload:
-    """One file as simcord's routes expect it; ``fp`` is empty when the file was over ``limit``."""
-
-    filename: str
-    description: str | None = None
-    size_bytes: int = 0
-    fp: io.BytesIO = field(default_factory=io.BytesIO)
-
-
-@dataclass
-class Call:
-    """One request, read to its end."""
-
-    method: str
-    path: str
-    parts: list[str]
-    authorization: str | None
-    query: dict[str, str]
-    reason: str | None
-    body: Any = None
-    files: list[Upload] = field(default_factory=list)
-    limit_bytes: int = 0
-
-    @property
-    def too_large(self) -> bool:
-        """Whether any file is over the limit of the place."""
-        return any(file.size_bytes > self.limit_bytes for file in self.files)
+_EPHEMERAL: Final = 64
+_NEW_MESSAGES: Final = frozenset({4, 5})
+_SHOWS_MESSAGES: Final = frozenset({"channels", "interactions", "webhooks"})
 
 
 class Rest:
@@ -81,7 +51,7 @@ class Rest:
         self._clock = clock
         self._faults = faults
         self._rules = rules
-        self._token = token
+        self._checks = Checks(backend=backend, books=books, clock=clock, token=token)
         self._nonces: dict[str, tuple[int, int, int]] = {}
 
     async def api(self, request: web.Request) -> web.StreamResponse:
@@ -96,7 +66,8 @@ class Rest:
             reason=request.headers.get("X-Audit-Log-Reason"),
         )
         call.limit_bytes = self._limit_bytes(call)
-        record, struck = self._begin(request.method, path)
+        files = request.content_type.startswith("multipart/")
+        record, struck = self._begin(request.method, path, files=files)
         try:
             await _read(request, call)
         except (ConnectionError, ValueError):
@@ -119,11 +90,11 @@ class Rest:
 
     # ------------------------------------------------------------------ around every request
 
-    def _begin(self, method: str, path: str) -> tuple[RequestRecord, list[WireFault]]:
+    def _begin(self, method: str, path: str, *, files: bool = False) -> tuple[RequestRecord, list[WireFault]]:
         record = RequestRecord(at_ms=self._clock.now_ms(), method=method, path=path, route=route_name(method, path))
         self._books.requests.append(record)
         self._books.touch()
-        return record, self._faults.for_request(method, path)
+        return record, self._faults.for_request(method, path, files=files)
 
     async def _play(
         self, request: web.Request, record: RequestRecord, struck: list[WireFault], answer: Any
@@ -162,7 +133,7 @@ class Rest:
     def _answer(self, call: Call) -> web.Response:
         """Carry a request out; there is no await in here, so that each happens as a whole."""
         try:
-            self._check(call)
+            self._checks.check(call)
             if call.parts in (["gateway"], ["gateway", "bot"]):
                 return _json(200, self._gateway())
             if (known := self._known_nonce(call)) is not None:
@@ -172,19 +143,23 @@ class Rest:
             log.warning("wire.not_modelled", method=call.method, path=call.path, error=str(error))
             return _json(501, {"code": 0, "message": str(error)})
         except BackendError as error:
+            record = self._books.interactions.get(number(call.parts[1])) if call.parts[0] == "interactions" else None
+            if record is not None:
+                record.refused = error.code
             return _json(error.status, error.to_json())
 
     def _carry_out(self, call: Call) -> web.Response:
         nonce = call.body.get("nonce") if isinstance(call.body, dict) else None
         self._backend.nonce = str(nonce) if nonce is not None else None
+        self._hide(call)
         self._cdn.posting = True
         try:
             result = dispatch(
                 self._backend,
                 call.method,
-                call.path,
+                _known_path(call),
                 json=call.body,
-                params=call.query,
+                params=self._page(call),
                 files=call.files,
                 reason=call.reason,
                 message_content_access=self._rules.message_content,
@@ -201,66 +176,62 @@ class Rest:
         elif _is_send(call) and nonce is not None:
             self._nonces[str(nonce)] = (int(result["channel_id"]), int(result["id"]), self._clock.now_ms())
             result["nonce"] = nonce
+        elif call.parts[-2:] == ["applications", "@me"]:
+            result["flags"] = self._rules.application_flags
+        if call.parts[0] in _SHOWS_MESSAGES:
+            result = self._told(result)
         return web.Response(status=204) if result is None else _json(200, result)
+
+    def _told(self, result: Any) -> Any:
+        """Return an answer with addresses that live, and messages with all that Discord says."""
+        if isinstance(result, list):
+            return [self._told(item) for item in result]
+        if isinstance(result, dict) and "author" in result:
+            return self._backend.complete_message(result)
+        return self._cdn.refreshed(result)
+
+    def _hide(self, call: Call) -> None:
+        """Make an answer ephemeral where the person may not show what apps of their own say."""
+        match call.parts, call.method:
+            case ["interactions", interaction_id, _token, "callback"], "POST":
+                record = self._books.interactions.get(number(interaction_id))
+            case ["webhooks", _application_id, token], "POST":
+                record = self._books.by_token(token)
+            case _:
+                return
+        if record is None or not record.only_ephemeral:
+            return
+        answer = call.body
+        if call.parts[0] == "interactions":
+            if call.body["type"] not in _NEW_MESSAGES:
+                return
+            answer = call.body["data"] = call.body.get("data") or {}
+        answer["flags"] = int(answer.get("flags") or 0) | _EPHEMERAL
+
+    def _page(self, call: Call) -> dict[str, str]:
+        """Return a query; where it asks for what came after a message, for the first of it, not the last."""
+        if call.method != "GET" or call.parts[2:] != ["messages"] or "after" not in call.query:
+            return call.query
+        after, most = number(call.query["after"]), int(call.query.get("limit", 50))
+        kept = self._backend.messages.get(number(call.parts[1]), {}).values()
+        later = sorted(message.id for message in kept if message.id > after and not message.is_ephemeral)
+        return {**call.query, "before": str(later[most])} if len(later) > most else call.query
 
     def _gateway(self) -> dict[str, Any]:
         limit = {"total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1}
         return {"url": self.gateway_url, "shards": 1, "session_start_limit": limit}
 
-    # ------------------------------------------------------------------ what simcord does not check
-
-    def _check(self, call: Call) -> None:
-        """Raise BackendError for what Discord refuses and simcord does not."""
-        if call.parts[0] not in _NO_TOKEN_NEEDED and call.authorization != f"Bot {self._token}":
-            raise BackendError(401, 0, "401: Unauthorized")
-        match call.parts:
-            case ["interactions", interaction_id, _token, "callback"]:
-                self._check_in_time(self._books.interactions.get(_number(interaction_id)))
-            case ["webhooks", _application_id, token, *_]:
-                self._check_token(self._books.by_token(token))
-            case ["channels", channel_id, "messages", *_] if call.method in {"POST", "PATCH"}:
-                self._check_place(call, _number(channel_id))
-        if call.too_large:
-            raise BackendError(413, 40005, "Request entity too large")
-        nonce = call.body.get("nonce") if isinstance(call.body, dict) else None
-        if nonce is not None and len(str(nonce)) > NONCE_MAX_CHARACTERS:
-            raise errors.invalid_form_body(f"nonce: Must be {NONCE_MAX_CHARACTERS} or fewer in length.")
-
-    def _check_in_time(self, record: InteractionRecord | None) -> None:
-        if record is None or (record.acknowledged_ms is None and self._clock.now_ms() >= record.deadline_ms):
-            raise errors.unknown_interaction()
-
-    def _check_token(self, record: InteractionRecord | None) -> None:
-        if record is None:
-            return  # a webhook of a channel, or nothing: simcord knows
-        now_ms = self._clock.now_ms()
-        if now_ms >= record.token_expires_ms:
-            raise BackendError(401, 50027, "Invalid Webhook Token")
-        if record.acknowledged_ms is None:
-            raise errors.unknown_webhook()
-
-    def _check_place(self, call: Call, channel_id: int) -> None:
-        channel = self._backend.get_channel(channel_id)
-        if channel.guild_id is None:
-            for user_id in channel.recipient_ids:
-                if user_id in self._backend.closed_to_bot:
-                    raise errors.cannot_dm_bot()  # 50007, "Cannot send messages to this user"
-                if not self._backend.shares_guild(user_id):
-                    raise BackendError(403, 50278, "Cannot send messages to this user due to having no mutual guilds")
-        elif call.files:
-            self._backend.require_permissions(channel.guild_id, self._backend.bot_user.id, channel_id, "attach_files")
-
     def _limit_bytes(self, call: Call) -> int:
         """Return what a file of this request may weigh."""
         match call.parts:
             case ["interactions", interaction_id, *_]:
-                record = self._books.interactions.get(_number(interaction_id))
+                record = self._books.interactions.get(number(interaction_id))
                 return record.upload_bytes if record else 0
             case ["webhooks", _application_id, token, *_]:
                 record = self._books.by_token(token)
                 return record.upload_bytes if record else 0
             case ["channels", channel_id, *_]:
-                return self._backend.upload_limit_bytes(_number(channel_id))
+                return self._backend.upload_limit_bytes(number(channel_id))
         return 0
 
     # ------------------------------------------------------------------ nonces and records
@@ -274,12 +245,13 @@ class Rest:
         message = self._backend.messages.get(channel_id, {}).get(message_id)
         if message is None or self._clock.now_ms() - at_ms >= self._rules.nonce_window_s * 1000:
             return None
-        return dict(serializers.message_payload(self._backend, message)) | {"nonce": body["nonce"]}
+        return self._backend.message_payload(message) | {"nonce": body["nonce"]}
 
     def _acknowledged(self, call: Call) -> None:
         record = self._books.interactions[int(call.parts[1])]
         known = self._backend.interactions[record.id]
         record.message_id = known.message_id
+        record.modal, record.choices = known.modal, known.autocomplete_choices
         self._books.acknowledge(record, int(call.body["type"]), ephemeral=known.ephemeral)
 
     def _followed_up(self, call: Call, message_id: int) -> None:
@@ -334,9 +306,10 @@ def _error_of(fault: WireFault) -> web.Response:
     return _json(fault.status, {"code": fault.code or 0, "message": "The wire was told to answer so."})
 
 
+def _known_path(call: Call) -> str:
+    """Return the path by which simcord knows a route: of the two that tell of the application, the older one."""
+    return "/oauth2/applications/@me" if call.parts == ["applications", "@me"] else call.path
+
+
 def _is_send(call: Call) -> bool:
     return call.method == "POST" and len(call.parts) == 3 and call.parts[::2] == ["channels", "messages"]
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdecimal() else 0

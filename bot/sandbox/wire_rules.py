@@ -11,6 +11,10 @@ UPLOAD_BYTES_BY_TIER: Final = {0: 10 * MIB, 1: 10 * MIB, 2: 50 * MIB, 3: 100 * M
 """What a file may weigh by a server's boost tier (Discord's API reference, "Uploading Files"; discord.py's table)."""
 
 
+MESSAGE_CONTENT_FLAG: Final = 1 << 19
+"""GATEWAY_MESSAGE_CONTENT_LIMITED, an application's flag (Discord's application reference)."""
+
+
 @dataclass(kw_only=True)
 class WireRules:
     """Every field may be changed while the wire runs; seconds are of the wire's clock, but for the latency."""
@@ -32,10 +36,15 @@ class WireRules:
     attachment_url_life_s: float = 86_400.0
     """Later than this, an attachment's signed address answers 404."""
     message_content: bool = False
-    """Whether the application may read what others write."""
+    """Whether the application may ask for the message-content intent, and reads what others write where it does."""
     keep_posted_bytes: bool = True
     """Whether the files of posts are kept and served; if not, only their names, sizes and digests are."""
     heartbeat_interval_s: float = 41.25
     """What the gateway asks for."""
     latency_s: float = 0.0
     """Real seconds before each request is carried out."""
+
+    @property
+    def application_flags(self) -> int:
+        """The flags that the application shows."""
+        return MESSAGE_CONTENT_FLAG if self.message_content else 0

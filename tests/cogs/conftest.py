@@ -41,6 +41,7 @@ from bot.sandbox.discord import AttachmentServer, open_discord
 from bot.sandbox.rivya import SANDBOX_KEY, RivyaSandbox, Variants
 from bot.storage import Database, open_database
 from tests.clocks import TestClock
+from tests.cogs.actions import Actions
 from tests.openapi import DOCUMENT, discord_schema
 from tests.ui_limits import walk
 
@@ -82,7 +83,7 @@ class SlowFetcher:
 
 
 @dataclass
-class DiscordWorld:
+class DiscordWorld(Actions):
     """A running bot in a virtual server, and everything a test looks at."""
 
     env: Any
@@ -114,6 +115,9 @@ class DiscordWorld:
         self.channel = self.guild.create_text_channel(f"pictures-{number}")
         self.alice = self.member(f"alice-{number}")
         self._calls_before = len(self.env.http_requests)
+
+    def catch_up(self) -> None:
+        self._held.catch_up()
 
     # --- who and where ---
 

@@ -3,183 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import io
-import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 import discord
 import pytest
 from discord import app_commands
-from PIL import Image
 from simcord.backend.errors import SetupError
 from yarl import URL
 
 from bot.clock import SystemClock
 from bot.sandbox.rivya import RivyaSandbox, Variants
-from bot.sandbox.wire import InteractionRecord, WireFault, WireFaultKind, WireServer
+from bot.sandbox.wire import WireFault, WireFaultKind, WireServer
 from tests.clocks import TestClock
+from tests.conformance.conftest import Point
+from tests.conformance.wire_client import Bare, identified, listening, picture
 
 MIB = 1024 * 1024
-GUILDS_INTENT = 1
-PAINT: dict[str, Any] = {
-    "name": "paint",
-    "description": "Paint.",
-    "options": [
-        {"type": 3, "name": "prompt", "description": "What.", "required": True, "max_length": 20},
-        {"type": 4, "name": "count", "description": "How many.", "min_value": 1, "max_value": 4},
-        {"type": 5, "name": "private", "description": "Only you."},
-        {"type": 6, "name": "member", "description": "For whom."},
-        {"type": 11, "name": "image", "description": "A reference."},
-    ],
-}
-QUOTA: dict[str, Any] = {
-    "name": "quota",
-    "description": "Quotas.",
-    "default_member_permissions": str(discord.Permissions(manage_guild=True).value),
-    "options": [{"type": 1, "name": "set", "description": "Set.", "options": [PAINT["options"][1]]}],
-}
-
-
-def picture(colour: str = "teal") -> bytes:
-    sink = io.BytesIO()
-    with Image.new("RGB", (8, 6), colour) as image:
-        image.save(sink, "PNG")
-    return sink.getvalue()
-
-
-class Answer:
-    """A status with a body."""
-
-    def __init__(self, status: int, headers: Any, content: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.content = content
-
-    @property
-    def body(self) -> Any:
-        return json.loads(self.content)
-
-    @property
-    def error(self) -> tuple[int, int]:
-        return self.status, self.body["code"]
-
-
-class Bare:
-    """A client that speaks Discord's HTTP and gateway without any library's help."""
-
-    def __init__(self, wire: WireServer, http: aiohttp.ClientSession) -> None:
-        self.wire = wire
-        self.http = http
-        self.guild = wire.people.add_guild()
-        self.channel = wire.people.add_channel(self.guild)
-        self.alice = wire.people.add_member(self.guild, "alice")
-        self.application = 0
-
-    async def open(self) -> Self:
-        self.application = int((await self.call("GET", "/oauth2/applications/@me")).body["id"])
-        await self.call("PUT", f"/applications/{self.application}/commands", json=[PAINT, QUOTA])
-        return self
-
-    async def call(
-        self, method: str, path: str, files: dict[str, bytes] | None = None, token: str | None = None, **kwargs: Any
-    ) -> Answer:
-        headers = {"Authorization": f"Bot {token or self.wire.environment['DISCORD_TOKEN']}"}
-        if files is not None:
-            form = aiohttp.FormData(quote_fields=False)
-            form.add_field("payload_json", json.dumps(kwargs.pop("json", {})))
-            for index, (name, content) in enumerate(files.items()):
-                form.add_field(
-                    f"files[{index}]", io.BytesIO(content), filename=name, content_type="application/octet-stream"
-                )
-            kwargs["data"] = form
-        async with self.http.request(method, f"{self.wire.api_url}{path}", headers=headers, **kwargs) as response:
-            return Answer(response.status, response.headers, await response.read())
-
-    async def send(self, files: dict[str, bytes] | None = None, **body: Any) -> Answer:
-        return await self.call("POST", f"/channels/{self.channel}/messages", files, json={"content": "hello", **body})
-
-    async def edit(self, message_id: int | None, content: str = "changed", **kwargs: Any) -> Answer:
-        path = f"/channels/{self.channel}/messages/{message_id}"
-        return await self.call("PATCH", path, json={"content": content}, **kwargs)
-
-    async def ask(self, **options: Any) -> InteractionRecord:
-        return await self.wire.slash(self.alice, self.channel, "paint", **{"prompt": "a lake", **options})
-
-    async def respond(self, asked: InteractionRecord, kind: int, data: Any = None, query: str = "") -> Answer:
-        body = {"type": kind, "data": data or {}}
-        return await self.call("POST", f"/interactions/{asked.id}/{asked.token}/callback{query}", json=body)
-
-    async def acknowledged(self, *, ephemeral: bool = False, **options: Any) -> InteractionRecord:
-        asked = await self.ask(**options)
-        assert (await self.respond(asked, 5, {"flags": 64 if ephemeral else 0})).status == 204
-        return asked
-
-    async def edit_original(
-        self, asked: InteractionRecord, content: str = "done", files: dict[str, bytes] | None = None
-    ) -> Answer:
-        path = f"/webhooks/{self.application}/{asked.token}/messages/@original"
-        return await self.call("PATCH", path, files, json={"content": content})
-
-
-@pytest.fixture
-def clock() -> TestClock:
-    return TestClock(speed=0.001)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(30)) as session:
-        yield session
-
-
-@pytest.fixture
-async def wire(clock: TestClock) -> AsyncIterator[WireServer]:
-    async with WireServer(clock=clock, admin=True) as running:
-        yield running
-
-
-@pytest.fixture
-async def bare(wire: WireServer, http: aiohttp.ClientSession) -> Bare:
-    return await Bare(wire, http).open()
-
-
-class Ear:
-    """A gateway connection."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-
-    async def frame(self, *, op: int | None = None, event: str | None = None) -> dict[str, Any]:
-        """Return the next frame of that kind."""
-        while True:
-            frame: dict[str, Any] = json.loads(await self.socket.receive_str(timeout=30))
-            if op in {None, frame["op"]} and event in {None, frame["t"]}:
-                return frame
-
-    async def say(self, op: int, data: Any) -> None:
-        await self.socket.send_str(json.dumps({"op": op, "d": data}))
-
-
-@contextlib.asynccontextmanager
-async def listening(bare: Bare, url: str | None = None) -> AsyncIterator[Ear]:
-    async with bare.http.ws_connect(url or bare.wire.gateway_url) as socket:
-        ear = Ear(socket)
-        assert (await ear.frame())["d"]["heartbeat_interval"] == 41_250
-        yield ear
-
-
-async def identified(bare: Bare, ear: Ear) -> dict[str, Any]:
-    await ear.say(2, {"token": bare.wire.environment["DISCORD_TOKEN"], "intents": GUILDS_INTENT, "properties": {}})
-    ready: dict[str, Any] = (await ear.frame(event="READY"))["d"]
-    return ready
 
 
 # ---------------------------------------------------------------------- REST
@@ -195,7 +41,7 @@ async def test_a_wrong_token_is_refused_by_rest_and_gateway(bare: Bare) -> None:
 
 
 async def test_json_answers_have_exactly_the_type_that_libraries_look_for(bare: Bare) -> None:
-    for path in ("/users/@me", "/oauth2/applications/@me", "/gateway/bot", "/channels/1"):
+    for path in ("/users/@me", "/oauth2/applications/@me", "/applications/@me", "/gateway/bot", "/channels/1"):
         assert (await bare.call("GET", path)).headers["Content-Type"] == "application/json"
     assert (await bare.call("GET", "/gateway/bot")).body["url"] == bare.wire.gateway_url
 
@@ -712,18 +558,6 @@ async def test_everything_is_at_hand_over_http(bare: Bare, http: aiohttp.ClientS
 # ---------------------------------------------------------------------- real clients
 
 
-@pytest.fixture
-def pointed(monkeypatch: pytest.MonkeyPatch) -> Callable[[WireServer], None]:
-    """Point discord.py of this process at a wire."""
-
-    def point(wire: WireServer) -> None:
-        monkeypatch.setattr(discord.http.Route, "BASE", wire.api_url)
-        monkeypatch.setattr(discord.gateway.DiscordWebSocket, "DEFAULT_GATEWAY", URL(wire.gateway_url))
-        monkeypatch.setattr(discord.asset.Asset, "BASE", wire.cdn_url)
-
-    return point
-
-
 class Painter(discord.Client):
     """A small bot: paints at once, and again at the press of a button."""
 
@@ -755,7 +589,7 @@ class Painter(discord.Client):
                 await interaction.channel.send("once", nonce="n")  # type: ignore[union-attr]
 
 
-async def test_discord_py_talks_to_it_unpatched(pointed: Callable[[WireServer], None]) -> None:
+async def test_discord_py_talks_to_it_unpatched(pointed: Point) -> None:
     async with WireServer(clock=SystemClock()) as wire, Painter() as client:
         pointed(wire)
         guild = wire.people.add_guild(premium_tier=3)
