@@ -13,18 +13,24 @@ import httpx
 from bot.clock import Clock
 from bot.config import Settings
 from bot.credits.quotas import SpendingPolicy
+from bot.generations.acceptance import Acceptance, Limits
 from bot.generations.account import ProviderAccount
 from bot.generations.courier import Courier
 from bot.generations.engine import Engine
+from bot.generations.gallery import Gallery
+from bot.generations.moderation import Moderation
 from bot.generations.notes import Notes
 from bot.generations.painter import Painter
+from bot.generations.places import Places
+from bot.generations.preferences import PreferencesBook
 from bot.generations.protocols import Delivery, Fetcher
 from bot.generations.queue import FairQueue
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository
-from bot.generations.service import Generations, Limits
+from bot.generations.service import Generations
 from bot.generations.stages import Patience, Tools
 from bot.generations.store import FileStore
+from bot.generations.tray import Tray, TrayLimits
 from bot.generations.upkeep import Upkeep
 from bot.generations.views import Views
 from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient, Timeouts
@@ -43,6 +49,10 @@ class Core:
     store: FileStore
     account: ProviderAccount
     queue: FairQueue
+    tray: Tray
+    moderation: Moderation
+    gallery: Gallery
+    preferences: PreferencesBook
 
 
 def new_id() -> str:
@@ -76,8 +86,8 @@ async def build_core(
     catalogue, durations = Catalogue(), durations or DurationBook()
     async with database.read() as tx:
         rows = GenerationsRepository(tx)
-        catalogue.restore(await rows.learned_prices())
-        for model, resolution, seconds in await rows.durations(limit=1000):
+        catalogue.restore(await rows.memory.learned_prices())
+        for model, resolution, seconds in await rows.pictures.durations(limit=1000):
             durations.record(model, resolution, seconds)
     client = RivyaClient(
         http,
@@ -87,7 +97,10 @@ async def build_core(
         timeouts=timeouts or timeouts_within(settings.idempotency_trust_s),
     )
     spending = SpendingPolicy(
-        settings.member_credits_per_month, settings.guild_credits_per_month, settings.account_credits_per_day
+        settings.member_credits_per_month,
+        settings.guild_credits_per_month,
+        settings.account_credits_per_day,
+        settings.personal_credits_per_month,
     )
     queue = FairQueue()
     store = FileStore(Path(settings.data_dir))
@@ -99,6 +112,7 @@ async def build_core(
         spending=spending,
         clock=clock,
         position=queue.position,
+        max_running=settings.max_running,
     )
     notes = Notes(database, clock, lambda request_id: courier.changed(request_id))  # noqa: PLW0108 - it comes later
     references = ReferenceStage(
@@ -132,7 +146,7 @@ async def build_core(
         changed=courier.changed,
     )
     painter = Painter(tools)
-    generations = Generations(
+    acceptance = Acceptance(
         database=database,
         catalogue=catalogue,
         limits=Limits(
@@ -144,10 +158,32 @@ async def build_core(
         ),
         account=account,
         store=store,
-        views=views,
         clock=clock,
         new_id=ids,
+    )
+    generations = Generations(
+        database=database,
+        acceptance=acceptance,
+        spending=spending,
+        views=views,
+        clock=clock,
         wake=lambda request_id: engine.wake(request_id),  # noqa: PLW0108 - it comes later
+    )
+    places = Places(
+        database=database,
+        painter=painter,
+        courier=courier,
+        notes=notes,
+        queue=queue,
+        clock=clock,
+        max_running=settings.max_running,
+    )
+    tray = Tray(
+        database=database,
+        store=store,
+        fetcher=fetcher,
+        clock=clock,
+        limits=TrayLimits(disk_reserve_bytes=settings.disk_reserve_bytes),
     )
     engine = Engine(
         database=database,
@@ -157,13 +193,23 @@ async def build_core(
         courier=courier,
         account=account,
         upkeep=Upkeep(database=database, store=store, clock=clock, results_max_bytes=settings.results_max_bytes),
-        notes=notes,
-        queue=queue,
+        places=places,
+        tray=tray,
         delivery=delivery,
         catalogue=catalogue,
         client=client,
         clock=clock,
-        max_running=settings.max_running,
         grace_s=settings.shutdown_grace_s,
     )
-    return Core(generations, engine, catalogue, store, account, queue)
+    return Core(
+        generations=generations,
+        engine=engine,
+        catalogue=catalogue,
+        store=store,
+        account=account,
+        queue=queue,
+        tray=tray,
+        moderation=Moderation(database, clock),
+        gallery=Gallery(database, clock),
+        preferences=PreferencesBook(database, clock),
+    )

@@ -1,4 +1,4 @@
-"""Fetches attachments, from Discord's own CDN and nowhere else, redirects included."""
+"""Fetches images, from Discord's own hosts and nowhere else, redirects included."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ FETCH_TIMEOUT_S = 180.0
 """For one whole file: 30 MB over a slow line."""
 _PIECE_BYTES = 256 * 1024
 _DISCORD = "cdn.discordapp.com"
+_COPIES = ("media.discordapp.net", "images-ext-1.discordapp.net", "images-ext-2.discordapp.net")
+"""Where Discord shows attachments too, and its copies of pictures from elsewhere: it fetches those, never we."""
 
 
 class CdnFetcher:
@@ -24,7 +26,7 @@ class CdnFetcher:
         base = httpx.URL(base_url)
         self._places = {(base.scheme, base.host, base.port)}
         if base.host == _DISCORD:
-            self._places.add(("https", "media.discordapp.net", None))
+            self._places |= {("https", host, None) for host in _COPIES}
 
     async def fetch(self, url: str, destination: Path, *, max_bytes: int) -> int:
         """Stream ``url`` to ``destination``; returns its size in bytes.

@@ -1,4 +1,4 @@
-"""The console script: run · demo · doctor · migrate · sync · audit · sandbox."""
+"""The console script: run · demo · doctor · health · migrate · sync · audit · backup · restore · sandbox."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from bot import logs
-from bot.config import Settings, load_settings
+from bot.config import Settings, load_local_settings, load_settings, load_what_is_there, misspelt_names
 from bot.errors import ConfigError, StorageError
 
+if TYPE_CHECKING:
+    from bot.backup import Copied
+
+log = structlog.get_logger(__name__)
 Work = Callable[[argparse.Namespace], Coroutine[Any, Any, int]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code: 0 well, 1 something was found, 2 it can't be started like this."""
+    os.umask(0o077)  # what is written holds prompts and pictures: it is for the bot's user only
     options = _parser().parse_args(arguments)
     work: Work = options.work
     try:
@@ -72,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "audit", _audit, "Check the books; exits with 1 and a list where they don't add up. Works beside a running bot."
     )
+    add("backup", _backup, "Copy database and files to a folder; works beside a running bot.").add_argument(
+        "folder", type=Path
+    )
+    add("restore", _restore, "Bring a backup back, while no bot runs.").add_argument("folder", type=Path)
     sandbox = add("sandbox", _demo, "Play one of the services the bot uses.").add_subparsers(
         required=True, metavar="service"
     )
@@ -98,7 +109,14 @@ def _cannot_listen(error: OSError, options: argparse.Namespace) -> str:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    settings = load_settings(options.env_file)
+    return _logging(load_settings(options.env_file))
+
+
+def _local_settings(options: argparse.Namespace) -> Settings:
+    return _logging(load_local_settings(options.env_file))
+
+
+def _logging(settings: Settings) -> Settings:
     logs.configure(
         level=settings.log_level,
         form=settings.log_format,
@@ -108,9 +126,17 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 async def _run(options: argparse.Namespace) -> int:
+    from bot.stopping import Stop
+
+    # Before everything else: importing the rest and opening the database take a moment.
+    stop = Stop()
+    stop.listen()
+    settings = _settings(options)
+    for sentence in misspelt_names(options.env_file):
+        log.warning("settings.unknown", sentence=sentence)
     from bot.run import run
 
-    await run(_settings(options))
+    await run(settings, stop)
     return 0
 
 
@@ -125,7 +151,8 @@ async def _demo(options: argparse.Namespace) -> int:
 async def _doctor(options: argparse.Namespace) -> int:
     from bot.doctor import examine, render
 
-    checks = await examine(load_settings(options.env_file))
+    settings, problems = load_what_is_there(options.env_file)
+    checks = await examine(settings, problems=problems, misspelt=misspelt_names(options.env_file))
     print(render(checks))
     return 1 if any(check.ok is False for check in checks) else 0
 
@@ -133,7 +160,7 @@ async def _doctor(options: argparse.Namespace) -> int:
 async def _health(options: argparse.Namespace) -> int:
     from bot.health import ask_health
 
-    settings = load_settings(options.env_file)
+    settings = load_local_settings(options.env_file)
     if settings.health_port is None:
         raise ConfigError(["HEALTH_PORT is not set, so the bot does not say how it is."])
     well, answer = await ask_health(settings.health_port)
@@ -144,7 +171,7 @@ async def _health(options: argparse.Namespace) -> int:
 async def _migrate(options: argparse.Namespace) -> int:
     from bot.storage import open_database
 
-    async with open_database(_settings(options).database_url) as database:
+    async with open_database(_local_settings(options).database_url) as database:
         print(f"{database.path} is at this version.")
     return 0
 
@@ -162,11 +189,34 @@ async def _audit(options: argparse.Namespace) -> int:
     from bot.credits.audit import audit, render
     from bot.storage import open_database
 
-    settings = load_settings(options.env_file)
+    settings = _local_settings(options)
     async with open_database(settings.database_url, exclusive=False) as database, database.read() as connection:
         report = await audit(connection, now_ms=SystemClock().now_ms())
     print(render(report))
     return 0 if report.clean else 1
+
+
+async def _backup(options: argparse.Namespace) -> int:
+    from bot.backup import backup
+
+    copied = await backup(_local_settings(options), options.folder)
+    print(f"{options.folder} holds the database and {_in_words(copied)}.")
+    return 0
+
+
+async def _restore(options: argparse.Namespace) -> int:
+    from bot.backup import restore
+    from bot.clock import SystemClock
+
+    copied = await restore(_local_settings(options), options.folder, SystemClock())
+    print(f"The database is that of {options.folder}, and so are {_in_words(copied)}.")
+    print("What it had before is beside it, as *.before-restore-*. Run `audit`, then start the bot.")
+    return 0
+
+
+def _in_words(copied: Copied) -> str:
+    gone = f" ({copied.gone} were gone)" if copied.gone else ""
+    return f"{copied.files} files of {copied.size_bytes / 1_000_000:.1f} MB{gone}"
 
 
 async def _sandbox_rivya(options: argparse.Namespace) -> int:

@@ -5,10 +5,13 @@ Every field's description is what `.env.example` and the README's table say of i
 
 from __future__ import annotations
 
+import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError, PydanticUseDefault
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -17,7 +20,22 @@ from bot.errors import ConfigError
 
 MIB = 1024 * 1024
 Allowance = Annotated[int | None, Field(ge=0)]
-ALLOWANCES = frozenset({"member_credits_per_month", "guild_credits_per_month", "account_credits_per_day"})
+SECRETS = ("discord_token", "rivya_api_key")
+_UNUSED = "unused"
+"""Stands for a token or key that is not needed; under eight characters, so that no log leaves it out."""
+_OURS = ("DISCORD_", "RIVYA_", "NBB_")
+_CLOSE = 0.8
+"""From this likeness on a name is taken for a misspelt one: one or two letters of ten."""
+ALLOWANCES = frozenset(
+    {
+        "member_credits_per_month",
+        "guild_credits_per_month",
+        "account_credits_per_day",
+        "personal_credits_per_month",
+        "confirm_above_credits",
+    }
+)
+"""Settings whose empty value means that there is no limit."""
 
 
 class Settings(BaseSettings):
@@ -52,6 +70,17 @@ class Settings(BaseSettings):
     )
     account_credits_per_day: Allowance = Field(
         1600, description="What all servers may spend together in a day (UTC); empty: unlimited."
+    )
+    personal_credits_per_month: Allowance = Field(
+        0,
+        description="What a person may spend in a month outside of servers; 0: the bot is for servers only; "
+        "empty: unlimited.",
+    )
+    confirm_above_credits: Allowance = Field(
+        16, description="A request that costs more is confirmed first; empty: never asked."
+    )
+    message_content_intent: bool = Field(
+        default=False, description="Whether the privileged message-content intent is on, in the portal and here."
     )
     max_running: int = Field(16, ge=1, le=1000, description="Pictures at the provider at the same time.")
     max_running_per_member: int = Field(
@@ -155,6 +184,51 @@ def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Set
         raise ConfigError([f"{env_file} is not a text file in UTF-8. Save it as one."]) from None
     except OSError as error:
         raise ConfigError([f"{env_file} can't be read ({error.strerror}). Give the bot's user the right to."]) from None
+
+
+def load_local_settings(env_file: Path | None = Path(".env")) -> Settings:
+    """Read the settings for what speaks to nobody: token and key are neither needed nor looked at, nor in it.
+
+    Raises ConfigError as ``load_settings`` does.
+    """
+    return load_settings(env_file, **dict.fromkeys(SECRETS, SecretStr(_UNUSED)))
+
+
+def load_what_is_there(env_file: Path | None = Path(".env")) -> tuple[Settings, dict[str, str]]:
+    """Read the settings, also when token or key is missing or wrong; returns the problem of each of those by its field.
+
+    Raises ConfigError for all other problems (and for those beside them).
+    """
+    try:
+        return load_settings(env_file), {}
+    except ConfigError as error:
+        problems = {name: said for name in SECRETS for said in error.problems if said.startswith(f"{name.upper()} ")}
+        if len(problems) < len(error.problems):
+            raise
+    return load_settings(env_file, **dict.fromkeys(problems, SecretStr(_UNUSED))), problems
+
+
+def misspelt_names(env_file: Path | None = Path(".env")) -> list[str]:
+    """Return a sentence for each name of ``env_file`` or the environment that looks like a setting and is none.
+
+    A name that is not known is not an error: the file may hold other programs' too. Values are not repeated.
+    """
+    try:
+        in_file = list(dotenv_values(env_file, interpolate=False)) if env_file is not None else []
+    except (OSError, UnicodeDecodeError):
+        return []  # that is told where the settings are read
+    known = {name.upper(): name for name in Settings.model_fields}
+    sentences = []
+    for name in sorted({*in_file, *os.environ}):
+        if name.upper() in known:
+            continue
+        meant = next(iter(get_close_matches(name.upper(), known, n=1, cutoff=_CLOSE)), None)
+        where = str(env_file) if name in in_file else "the environment"
+        if meant is not None:
+            sentences.append(f"{name} (in {where}) is not a setting; {meant} is. It has no effect.")
+        elif name in in_file and name.upper().startswith(_OURS):
+            sentences.append(f"{name} (in {where}) is not a setting. It has no effect.")
+    return sentences
 
 
 def _sentence(problem: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pydantic import SecretStr, ValidationError
 from bot.clock import SystemClock
 from bot.config import MIB, Settings
 from bot.errors import StorageError
-from bot.generations.service import RESULT_ROOM_BYTES
+from bot.generations.acceptance import RESULT_ROOM_BYTES
 from bot.media import commit_file, free_bytes, remove_quietly
 from bot.rivya import ApiError, ApiKeyProblem, ApiScopeDenied, Catalogue, ModelInfo, RateLimited, RivyaError, open_http
 from bot.rivya.answers import parse, read_bounded, refusal, success, transport_errors
@@ -55,11 +55,20 @@ class Check:
     advice: str = ""
 
 
-async def examine(settings: Settings) -> list[Check]:
-    """Look at everything, also when something is wrong already; never raises, never repeats a token or key."""
+async def examine(
+    settings: Settings, *, problems: Mapping[str, str] | None = None, misspelt: Sequence[str] = ()
+) -> list[Check]:
+    """Look at everything, also when something is wrong already; never raises, never repeats a token or key.
+
+    ``problems``: what is wrong with the token or the key itself, by its field; those are not tried then. ``misspelt``:
+    sentences about names that look like settings.
+    """
+    problems = problems or {}
+    no_token, no_key = problems.get("discord_token"), problems.get("rivya_api_key")
     groups = await asyncio.gather(
-        _safely("token", lambda: _discord(settings)),
-        _safely("key", lambda: _rivya(settings)),
+        _settings(misspelt),
+        _safely("token", lambda: _no_token(no_token) if no_token else _discord(settings)),
+        _safely("key", lambda: _rivya(settings, no_key)),
         _safely("database", lambda: _database(settings)),
         _safely("data folder", lambda: _data_folder(settings)),
     )
@@ -98,7 +107,16 @@ async def _safely(name: str, look: Callable[[], Awaitable[list[Check]]]) -> list
         return [_unclear(name, found, "This is an error of the bot's own: please report it.")]
 
 
+async def _settings(misspelt: Sequence[str]) -> list[Check]:
+    return [_unclear("settings", sentence, "Correct the name, or remove the line.") for sentence in misspelt]
+
+
 # --- Discord ---
+
+
+async def _no_token(problem: str) -> list[Check]:
+    advice = f"Reset it in {PORTAL}, your application, Bot, and put it in DISCORD_TOKEN."
+    return [_wrong("token", problem, advice), _unclear("application", "not asked, since there is no token")]
 
 
 async def _discord(settings: Settings) -> list[Check]:
@@ -111,7 +129,7 @@ async def _discord(settings: Settings) -> list[Check]:
         if not token.ok:
             return [token, _unclear("application", "not asked, since the token does not work")]
         answer, application = await _discord_says("application", http, f"{settings.discord_api_url}/applications/@me")
-        return [token, _judge(application) if answer.ok else answer]
+        return [token, _judge(application, settings) if answer.ok else answer]
 
 
 async def _discord_says(name: str, http: httpx.AsyncClient, url: str) -> tuple[Check, dict[str, Any]]:
@@ -133,7 +151,7 @@ async def _discord_says(name: str, http: httpx.AsyncClient, url: str) -> tuple[C
     return _fine(name, f"works, for {body.get('username')} (id {body.get('id')})"), body
 
 
-def _judge(application: dict[str, Any]) -> Check:
+def _judge(application: dict[str, Any], settings: Settings) -> Check:
     name = str(application.get("name"))
     if application.get("interactions_endpoint_url"):
         advice = f"Remove it in {PORTAL}, General Information: while it is set, commands go there and not to the bot."
@@ -141,22 +159,37 @@ def _judge(application: dict[str, Any]) -> Check:
     if application.get("bot_require_code_grant"):
         advice = f"Switch it off in {PORTAL}, Bot: while it is on, nobody can invite the bot."
         return _wrong("application", f"{name} requires an OAuth2 code grant", advice)
-    content = "on" if int(application.get("flags") or 0) & MESSAGE_CONTENT_FLAGS else "off, and may be"
-    return _fine("application", f"{name}: no privileged intent is needed; message content is {content}")
+    granted = bool(int(application.get("flags") or 0) & MESSAGE_CONTENT_FLAGS)
+    if settings.message_content_intent and not granted:
+        advice = f"Switch it on in {PORTAL}, Bot, Message Content Intent; or set MESSAGE_CONTENT_INTENT=false."
+        return _wrong("application", f"{name}: the message content intent is off there and on here", advice)
+    if settings.message_content_intent:
+        content = "message content is on: mentions in replies to other people work"
+    elif granted:
+        content = "message content is on there but not used; MESSAGE_CONTENT_INTENT=true uses it"
+    else:
+        content = "message content is off, and may be: replies to other people are answered with the right-click way"
+    return _fine("application", f"{name}: no privileged intent is needed; {content}")
 
 
 # --- Rivya ---
 
 
-async def _rivya(settings: Settings) -> list[Check]:
+async def _rivya(settings: Settings, problem: str | None) -> list[Check]:
+    answers: dict[str, dict[str, Any] | RivyaError] = {}
     async with open_http(settings.rivya_base_url) as http:
-        answers = {
-            scope: await _ask(http, method, path, key=settings.rivya_api_key, **content)
-            for scope, method, path, content in PROBES
-        }
+        if problem is None:
+            answers = {
+                scope: await _ask(http, method, path, key=settings.rivya_api_key, **content)
+                for scope, method, path, content in PROBES
+            }
         listed = await _ask(http, "GET", "/api/v1/models", key=None)
-    credits_answer = answers["credits:read"]
     model, price_credits = _model(listed)
+    if problem is not None:
+        advice = "Make a key in your Rivya account and put it in RIVYA_API_KEY."
+        reason = "not told, since there is no key"
+        return [_wrong("key", problem, advice), _unclear("scopes", reason), model, _unclear("credits", reason)]
+    credits_answer = answers["credits:read"]
     key = _key(list(answers.values()))
     if not key.ok:
         reason = "not told, since the key does not work"

@@ -5,6 +5,7 @@
     BotError
     ├── ConfigError            wrong settings; ends the start with one sentence per problem
     ├── StorageError           the database can't be used; says the way back
+    │   └── StorageDown        a running bot can't write to it for now: locked, read-only, or its disk is full or broken
     ├── Refused                a request that is turned down before anything is spent
     ├── ReferenceRefused       one reference image can't be used; names the file and the reason
     └── bot.rivya.errors.RivyaError   what the image service answered, or that it did not
@@ -15,6 +16,7 @@ same call may succeed later, and in ``code`` the stable word under which it is s
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -48,6 +50,30 @@ class StorageError(BotError):
     """The database can't be opened or used; the text says the way back."""
 
     code = "storage"
+
+
+class StorageDown(StorageError):
+    """A transaction of a running bot came to nothing, since its file can't be written to for now.
+
+    The text is for the operator and says what is wrong; people are told that nothing was charged.
+    """
+
+    code = "storage_down"
+    retryable = True
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            detail,
+            user_message="I can't write anything down at the moment, so I don't take requests. Please try again later.",
+        )
+
+
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG, errno.ENODEV, errno.ESTALE})
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Tell whether ``error`` is trouble of the machine's (a disk that is full or broken) that an operator can end."""
+    return isinstance(error, StorageDown) or (isinstance(error, OSError) and error.errno in _DISK)
 
 
 class ReferenceRefused(BotError):

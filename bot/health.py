@@ -1,7 +1,8 @@
 """Health over HTTP, on loopback, off unless ``HEALTH_PORT`` is set: the truth for whoever restarts or watches the bot.
 
 ``/healthz``  200 while the process works: the event loop turns and the database answers. 503 is a reason to restart it.
-``/readyz``   200 while people can be served: also connected to Discord, and the account at the provider can be used.
+``/readyz``   200 while people can be served: also the database and the disk take what is written, Discord is connected,
+              and the account at the provider answers and can be used. 503 while the bot stops.
 
 Both answer with JSON that says which part is how; neither holds a secret or a name.
 """
@@ -9,7 +10,7 @@ Both answer with JSON that says which part is how; neither holds a secret or a n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -18,8 +19,10 @@ import structlog
 from aiohttp import web
 
 from bot.clock import Clock
+from bot.generations.acceptance import RESULT_ROOM_BYTES
 from bot.generations.account import ProviderAccount
 from bot.generations.repository import GenerationsRepository
+from bot.generations.store import FileStore
 from bot.storage import Database
 
 log = structlog.get_logger(__name__)
@@ -33,23 +36,33 @@ STUCK_S = 3600.0
 class Gateway(Protocol):
     """What is asked of the Discord client."""
 
-    def is_ready(self) -> bool:
-        """Tell whether it is connected and knows its servers."""
-        ...
-
-    def is_closed(self) -> bool:
-        """Tell whether it has been closed."""
+    def is_connected(self) -> bool:
+        """Tell whether it hears what happens in its servers."""
         ...
 
 
 class Health:
     """Looks at each part; every look is bounded in time."""
 
-    def __init__(self, *, database: Database, account: ProviderAccount, gateway: Gateway, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        account: ProviderAccount,
+        gateway: Gateway,
+        store: FileStore,
+        clock: Clock,
+        disk_reserve_bytes: int = 0,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._database = database
         self._account = account
         self._gateway = gateway
+        self._store = store
         self._clock = clock
+        self._room_bytes = disk_reserve_bytes + RESULT_ROOM_BYTES
+        self._stopping = stopping
+        self._writing: asyncio.Task[None] | None = None
 
     async def alive(self) -> tuple[bool, dict[str, Any]]:
         """Tell whether the process works, and how long the oldest request has been in work (seconds)."""
@@ -65,14 +78,42 @@ class Health:
     async def ready(self) -> tuple[bool, dict[str, Any]]:
         """Tell whether people can be served."""
         alive, parts = await self.alive()
-        connected = self._gateway.is_ready() and not self._gateway.is_closed()
-        parts["discord"] = "ok" if connected else "not connected"
-        parts["account"] = self._account.closed_code or "ok"
-        return alive and connected and not self._account.closed, parts
+        if alive and not await self._writable():
+            parts["database"] = "not writable"
+        parts["discord"] = "ok" if self._gateway.is_connected() else "not connected"
+        parts["account"] = self._account.closed_code or self._account.unread_code or "ok"
+        parts["disk"] = await asyncio.to_thread(self._disk)
+        stopping = self._stopping()
+        parts["stopping"] = stopping
+        well = all(parts[name] == "ok" for name in ("database", "discord", "account", "disk"))
+        return well and not stopping, parts
+
+    async def _writable(self) -> bool:
+        # By writing: a database that is locked, read-only or on a full disk reads as well as ever.
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+        try:
+            async with asyncio.timeout(DATABASE_TIMEOUT_S):
+                await asyncio.shield(self._writing)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was written
+            log.warning("health.not_written", error=type(error).__name__)
+            return False
+        return True
+
+    async def _write(self) -> None:
+        now_ms = self._clock.now_ms()
+        fact = "health.written"
+        await self._database.write(lambda tx: GenerationsRepository(tx).memory.remember(fact, str(now_ms), now_ms))
+
+    def _disk(self) -> str:
+        try:
+            return "ok" if self._store.free_bytes() >= self._room_bytes else "short"
+        except OSError as error:
+            return error.strerror or "gone"
 
     async def _oldest_s(self) -> float | None:
         async with self._database.read() as tx:
-            began_ms = await GenerationsRepository(tx).oldest_in_work()
+            began_ms = await GenerationsRepository(tx).requests.oldest_in_work()
         return None if began_ms is None else (self._clock.now_ms() - began_ms) / 1000
 
 

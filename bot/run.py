@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import contextlib
+import ctypes
+import os
+import resource
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
 from pathlib import Path
 from random import SystemRandom
 
@@ -23,16 +27,27 @@ from bot.clock import SystemClock
 from bot.config import Settings
 from bot.errors import ConfigError, StorageError
 from bot.generations.protocols import Fetcher
+from bot.generations.store import FileStore
 from bot.health import Health, serve_health
 from bot.posting import DiscordDelivery
 from bot.rivya import open_http
+from bot.stopping import Stop
 from bot.storage import Database, open_database
+from bot.storage.database import database_path, lock_file
 
 log = structlog.get_logger(__name__)
 
 _WRONG_TOKEN = "DISCORD_TOKEN is not accepted by Discord. Copy it again from the portal."  # noqa: S105 - a sentence
+_NO_CONTENT = (
+    "MESSAGE_CONTENT_INTENT is on here and off at Discord. Switch it on in the developer portal, your application, "
+    "Bot, Message Content Intent; or off here."
+)
 TAKING_PATIENCE_S = 5.0
 """A request that is being taken has three seconds to be acknowledged anyway."""
+CLOSING_S = 5.0
+"""Of a stop's time, what is left for closing after the calls that cost money (a quarter of it at most)."""
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE_BYTES = 1 << 20
 _TOKEN_REFUSED = 4004
 """The gateway's close code."""
 
@@ -46,15 +61,43 @@ def point_at(settings: Settings) -> None:
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
-async def run(settings: Settings) -> None:
-    """Run until SIGINT or SIGTERM; what is in work goes on after the next start.
+async def run(settings: Settings, stop: Stop | None = None) -> None:
+    """Run until SIGINT or SIGTERM (or ``stop``, which listens already); what is in work goes on after the next start.
 
-    Raises ConfigError when Discord does not take the token, StorageError when the database can't be used.
+    Raises ConfigError when Discord does not take the token or the data folder can't be used, StorageError when the
+    database can't.
     """
+    if stop is None:
+        stop = Stop()
+        stop.listen()
+    stop.within(settings.shutdown_grace_s)
+    _give_memory_back()
+    # A memory image of this process would hold the token and the key.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    await _run(settings, stop)
+    log.info("bot.stopped", took_s=round(stop.took_s, 3))
+
+
+def _give_memory_back() -> None:
+    """Have large pieces of memory returned to the system as soon as they are free.
+
+    glibc raises the size from which it does that with the largest piece it has seen. After one image of 30 MB each
+    thread that ever held one would keep as much for itself.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
+
+async def _run(settings: Settings, stop: Stop) -> None:
     point_at(settings)
     await asyncio.to_thread(_check_folder, settings.data_dir)
+    await asyncio.to_thread(_tell_if_new, database_path(settings.database_url))
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(settings.database_url))
+        stack.callback(os.close, await asyncio.to_thread(_lock_folder, settings.data_dir))
+        log.info("bot.starting", version=version("nano-banana-bot"), database=str(database.path))
+        if stop.asked:
+            return
         rivya_http = await stack.enter_async_context(open_http(settings.rivya_base_url))
         cdn_http = await stack.enter_async_context(httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=10.0)))
         delivery = DiscordDelivery()
@@ -72,12 +115,16 @@ async def run(settings: Settings) -> None:
         delivery.client = client
         await stack.enter_async_context(core.engine)
         if settings.health_port is not None:
-            health = Health(database=database, account=core.account, gateway=client, clock=SystemClock())
+            health = Health(
+                database=database,
+                account=core.account,
+                gateway=client,
+                store=core.store,
+                clock=SystemClock(),
+                disk_reserve_bytes=settings.disk_reserve_bytes,
+                stopping=lambda: stop.asked,
+            )
             await stack.enter_async_context(_health(health, settings.health_port))
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(name, stop.set)
         await _serve(client, settings, core, stop)
 
 
@@ -116,7 +163,8 @@ async def sync(settings: Settings) -> int:
         client = client_over(core, settings, fetcher)
         try:
             await _login(client, settings)
-            await client.sync_if_changed(force=True)
+            if not client.has_synced:  # a login registers what has changed
+                await client.sync_if_changed(force=True)
             return len(client.tree.get_commands())
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             reason = (
@@ -136,20 +184,53 @@ async def _open_beside(stack: AsyncExitStack, settings: Settings) -> Database:
 
 
 def _check_folder(folder: Path) -> None:
+    for place in (folder, *FileStore.folders(folder)):
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=place):
+                pass
+        except OSError as error:
+            where = folder if place == folder else f"{folder}, its folder {place.name}"
+            raise ConfigError([f"DATA_DIR ({where}) can't be written to: {error.strerror}."]) from error
+
+
+def _tell_if_new(path: Path) -> None:
+    if not path.exists():
+        # Right at the very first start. At any other the disk is not mounted, or the path is another.
+        log.warning("database.new", path=str(path.absolute()))
+
+
+def _lock_folder(folder: Path) -> int:
+    # Half-finished downloads are cleared away at every start: another bot's too, if it had the same folder.
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        return lock_file(folder / ".lock")
+    except BlockingIOError as error:
+        raise ConfigError(
+            [f"DATA_DIR ({folder}) is used by another process of the bot. Give each bot a folder of its own."]
+        ) from error
     except OSError as error:
         raise ConfigError([f"DATA_DIR ({folder}) can't be written to: {error.strerror}."]) from error
 
 
 def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
     """Return a client that is not connected yet."""
-    return BotClient(Services(settings, core.generations, core.catalogue, core.store, fetcher))
+    services = Services(
+        settings=settings,
+        generations=core.generations,
+        catalogue=core.catalogue,
+        store=core.store,
+        fetcher=fetcher,
+        tray=core.tray,
+        moderation=core.moderation,
+        gallery=core.gallery,
+        preferences=core.preferences,
+    )
+    return BotClient(services)
 
 
-async def _serve(client: BotClient, settings: Settings, core: Core, stop: asyncio.Event) -> None:
+async def _serve(client: BotClient, settings: Settings, core: Core, stop: Stop) -> None:
+    grace_s = settings.shutdown_grace_s
+    closing_s = min(CLOSING_S, grace_s / 4)
     connection = asyncio.create_task(_connect(client, settings), name="discord")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
@@ -157,12 +238,15 @@ async def _serve(client: BotClient, settings: Settings, core: Core, stop: asynci
         if connection.done():
             await connection
         log.info("bot.stopping")
-        await client.stop_taking(TAKING_PATIENCE_S)
+        await client.stop_taking(min(TAKING_PATIENCE_S, grace_s / 4))
         # While Discord is still there: calls that cost money end, messages in the making are posted.
-        await core.engine.stop()
+        await core.engine.stop(within_s=max(grace_s - closing_s - stop.took_s, 0.0))
     finally:
         stopping.cancel()
-        await client.close()
+        try:
+            await asyncio.wait_for(client.close(), closing_s)
+        except TimeoutError:
+            log.warning("discord.not_closed")
         connection.cancel()
         await asyncio.gather(connection, stopping, return_exceptions=True)
 
@@ -182,6 +266,8 @@ async def _connect(client: BotClient, settings: Settings) -> None:
             wait_s = min(wait_s * 2, 60.0)
     try:
         await client.connect(reconnect=True)
+    except discord.PrivilegedIntentsRequired as error:
+        raise ConfigError([_NO_CONTENT]) from error
     except discord.ConnectionClosed as error:
         # discord.py comes back from all others by itself.
         if error.code == _TOKEN_REFUSED:

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bot.storage import Database, open_database
 from tests.clocks import TestClock
+from tests.crash.launcher import Launcher
 
 
 @pytest.fixture
@@ -24,3 +26,10 @@ async def database(database_path: Path) -> AsyncIterator[Database]:
     """Give a real file with the real migrations."""
     async with open_database(f"sqlite+aiosqlite:///{database_path}") as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def launcher() -> AsyncIterator[Launcher]:
+    """Give what starts bots as processes of their own."""
+    async with Launcher() as running:
+        yield running

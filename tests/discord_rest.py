@@ -74,8 +74,11 @@ class DiscordRest:
         if path.endswith("/messages") and method == "GET":
             return self.history
         if path.endswith("/commands"):
-            return [{**command, "id": str(5000 + n), "application_id": str(APPLICATION_ID), "version": "1",
-                     "default_member_permissions": None} for n, command in enumerate(body)]  # fmt: skip
+            known = {"description": "", "application_id": str(APPLICATION_ID), "version": "1"}
+            return [
+                {**known, **command, "id": str(5000 + n), "default_member_permissions": None}
+                for n, command in enumerate(body)
+            ]
         place = re.search(r"/channels/(\d+)", path)
         found = re.search(r"/messages/(\d+)$", path)
         return message(int(found[1]) if found else 7777, channel_id=int(place[1]) if place else 30)

@@ -14,17 +14,19 @@ class Recorder:
         self._connection = connection
         self._seen = seen
 
-    def _note(self, statement: Any) -> None:
-        compiled = statement.compile(dialect=self._connection.dialect, compile_kwargs={"render_postcompile": True})
-        self._seen.append((str(compiled), tuple(compiled.params[name] for name in compiled.positiontup)))
+    def _note(self, statement: Any, values: Any) -> None:
+        compiled = statement.compile(dialect=self._connection.dialect)
+        parameters = compiled.construct_params(values or {})
+        expanded = compiled.construct_expanded_state(parameters)
+        self._seen.append((expanded.statement, tuple(expanded.parameters[name] for name in expanded.positiontup)))
 
-    async def execute(self, statement: Any) -> Any:
-        self._note(statement)
-        return await self._connection.execute(statement)
+    async def execute(self, statement: Any, values: Any = None) -> Any:
+        self._note(statement, values)
+        return await self._connection.execute(statement, values)
 
-    async def scalar(self, statement: Any) -> Any:
-        self._note(statement)
-        return await self._connection.scalar(statement)
+    async def scalar(self, statement: Any, values: Any = None) -> Any:
+        self._note(statement, values)
+        return await self._connection.scalar(statement, values)
 
 
 async def plan_of(connection: AsyncConnection, seen: list[tuple[str, Any]]) -> list[str]:

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from bot.app import Core, build_core
 from bot.config import Settings, load_settings
 from bot.credits.audit import AuditReport, audit
-from bot.generations.protocols import DeliveryError, DeliveryFault, FetchError, Posted, PostFile, Target
+from bot.generations.protocols import DeliveryError, DeliveryFault, FetchError, Posted, PostFile, Target, Voided
 from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
 from bot.generations.values import Accepted, Attachment, GenerationRequest, Origin, RequestView
 from bot.rivya import Timeouts, open_http
@@ -109,13 +109,14 @@ class Recorder:
         post.message_id = 9000 + len(self.posts) if own else target.message_id or 1
         self.posts.append(post)
         await self.doors.wait()
-        return Posted(7001 if rung is Rung.DIRECT else view.channel_id, post.message_id)
+        stands_in = view.delivered_channel_id if rung is Rung.EDIT_MESSAGE else None
+        return Posted(7001 if rung is Rung.DIRECT else stands_in or view.channel_id, post.message_id)
 
-    async def say_void(self, application_id: int, interaction_token: str) -> None:
+    async def say_void(self, voided: Voided) -> None:
         if self.deaf_to_voids:
             self.deaf_to_voids -= 1
             raise DeliveryError(DeliveryFault.TRANSIENT, "not connected yet")
-        self.voids.append(interaction_token)
+        self.voids.append(voided.interaction_token or f"message {voided.source_message_id}")
 
     async def ping(self, view: RequestView) -> None:
         self.pings.append(view)
@@ -195,6 +196,12 @@ class World:
         accepted = await self.accept(prompt, origin=origin, **values)
         await self.core.generations.acknowledged(accepted.request_id, message_id=5000 + next(self._events))
         return accepted.request_id
+
+    async def told(self, guild_id: int | None = GUILD) -> int:
+        """Tell Alice what waits for her; returns how many requests have pictures that do."""
+        notices = await self.core.generations.notices(user_id=ALICE, guild_id=guild_id)
+        await self.core.generations.noticed(notices)
+        return notices.waiting
 
     async def view(self, request_id: str) -> RequestView:
         view = await self.core.generations.view(request_id)

@@ -31,6 +31,12 @@ class SpendingPolicy:
     member_credits_per_month: int | None
     guild_credits_per_month: int | None
     account_credits_per_day: int | None
+    personal_credits_per_month: int | None = 0
+    """What a person may spend outside of servers."""
+
+    def allowance_of(self, guild_id: int | None) -> int | None:
+        """Return what one person may spend in a month in a guild; None: outside of guilds."""
+        return self.personal_credits_per_month if guild_id is None else self.member_credits_per_month
 
 
 class QuotaExceeded(BotError):
@@ -62,7 +68,8 @@ async def hold_all(
     cost = sum(prices.values())
     month, day = month_of(now_ms), day_of(now_ms)
 
-    balance = await ledger.balance(account_id, allowance_credits=policy.member_credits_per_month, window=month)
+    allowance = policy.allowance_of(guild_id)
+    balance = await ledger.balance(account_id, allowance_credits=allowance, window=month)
     limits: list[tuple[LimitScope, int, int | None]] = []
     if balance.left_credits is not None:
         limits.append((LimitScope.MEMBER, balance.left_credits, month.end_ms))
@@ -81,9 +88,7 @@ async def hold_all(
 
     holds: dict[str, int] = {}
     for picture_id, price in prices.items():
-        hold_id = await ledger.hold(
-            account_id, picture_id, price, allowance_credits=policy.member_credits_per_month, window=month
-        )
+        hold_id = await ledger.hold(account_id, picture_id, price, allowance_credits=allowance, window=month)
         if hold_id is None:  # the sum fitted above, in this same transaction
             raise AssertionError("the balance and the hold disagree")
         holds[picture_id] = hold_id
@@ -95,9 +100,8 @@ async def balance_of(
 ) -> Balance:
     """Return how a person stands this month, without opening an account."""
     window = month_of(now_ms)
+    allowance = policy.allowance_of(guild_id)
     account_id = await CreditsRepository(connection).find_account(guild_id=guild_id, user_id=user_id)
     if account_id is None:
-        return Balance(policy.member_credits_per_month, 0, 0, 0, window.end_ms)
-    return await Ledger(connection, now_ms).balance(
-        account_id, allowance_credits=policy.member_credits_per_month, window=window
-    )
+        return Balance(allowance, 0, 0, 0, window.end_ms)
+    return await Ledger(connection, now_ms).balance(account_id, allowance_credits=allowance, window=window)

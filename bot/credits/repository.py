@@ -5,13 +5,69 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, exists, func, insert, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.storage.tables import account_owners, accounts, entries, legs
 
 # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
 _SETTLING: tuple[ColumnElement[str], ...] = (literal_column("'capture'"), literal_column("'void'"))
+
+
+def _used(*where: ColumnElement[bool]) -> Select[int]:
+    return select(func.coalesce(func.sum(legs.c.amount_credits), 0)).where(
+        *where, legs.c.dated_at_ms >= bindparam("start_ms")
+    )
+
+
+def _grants_left() -> Select[int, int, int | None]:
+    used = (
+        select(func.coalesce(func.sum(legs.c.amount_credits), 0))
+        .where(legs.c.grant_id == entries.c.id)
+        .correlate(entries)
+        .scalar_subquery()
+    )
+    left = (entries.c.amount_credits - used).label("left_credits")
+    return (
+        select(entries.c.id, left, entries.c.expires_at_ms)
+        .where(
+            entries.c.account_id == bindparam("account_id"),
+            entries.c.kind == "grant",
+            or_(entries.c.expires_at_ms.is_(None), entries.c.expires_at_ms > bindparam("now_ms")),
+            left > 0,
+        )
+        .order_by(entries.c.expires_at_ms.is_(None), entries.c.expires_at_ms, entries.c.id)
+    )
+
+
+def _on_hold() -> Select[int]:
+    settlement = entries.alias("settlement")
+    return select(func.coalesce(func.sum(entries.c.amount_credits), 0)).where(
+        entries.c.account_id == bindparam("account_id"),
+        entries.c.kind == "hold",
+        ~exists().where(settlement.c.settles_id == entries.c.id, settlement.c.kind.in_(_SETTLING)),
+    )
+
+
+# Built once: every card asks these, and building one takes ten times as long as asking it.
+_FIND_ACCOUNT = select(account_owners.c.account_id).where(
+    account_owners.c.guild_key == bindparam("guild_key"), account_owners.c.user_id == bindparam("user_id")
+)
+_GUILD_OF = select(accounts.c.guild_id).where(accounts.c.id == bindparam("account_id"))
+_ALLOWANCE_USED = _used(legs.c.account_id == bindparam("account_id"), legs.c.grant_id.is_(None))
+_GUILD_USED = _used(legs.c.guild_id == bindparam("guild_id"))
+_ALL_USED = _used()
+_GRANTS_LEFT = _grants_left()
+_ON_HOLD = _on_hold()
+_ENTRY = select(entries).where(entries.c.id == bindparam("entry_id"))
+_SETTLEMENT_OF = select(entries).where(entries.c.settles_id == bindparam("hold_id"), entries.c.kind.in_(_SETTLING))
+_LEGS_OF = (
+    select(legs.c.grant_id, legs.c.amount_credits, legs.c.dated_at_ms)
+    .where(legs.c.entry_id.in_(bindparam("entry_ids", expanding=True)))
+    .order_by(legs.c.id)
+)
+_INSERT_ENTRY = insert(entries).returning(entries.c.id)
+_INSERT_LEGS = insert(legs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +113,7 @@ class CreditsRepository:
     async def find_account(self, *, guild_id: int | None, user_id: int) -> int | None:
         """Return the account of a person in a guild (None: personal), if there is one."""
         found: int | None = await self._connection.scalar(
-            select(account_owners.c.account_id).where(
-                account_owners.c.guild_key == (guild_id or 0), account_owners.c.user_id == user_id
-            )
+            _FIND_ACCOUNT, {"guild_key": guild_id or 0, "user_id": user_id}
         )
         return found
 
@@ -86,9 +140,7 @@ class CreditsRepository:
 
     async def guild_of(self, account_id: int) -> int | None:
         """Return the guild an account belongs to."""
-        found: int | None = await self._connection.scalar(
-            select(accounts.c.guild_id).where(accounts.c.id == account_id)
-        )
+        found: int | None = await self._connection.scalar(_GUILD_OF, {"account_id": account_id})
         return found
 
     async def insert_entry(
@@ -97,19 +149,18 @@ class CreditsRepository:
     ) -> int:  # fmt: skip
         """Append an entry; returns its id."""
         result = await self._connection.execute(
-            insert(entries)
-            .values(
-                account_id=account_id,
-                kind=kind,
-                amount_credits=amount_credits,
-                actor=actor,
-                reason=reason,
-                created_at_ms=now_ms,
-                settles_id=settles_id,
-                picture_id=picture_id,
-                expires_at_ms=expires_at_ms,
-            )
-            .returning(entries.c.id)
+            _INSERT_ENTRY,
+            {
+                "account_id": account_id,
+                "kind": kind,
+                "amount_credits": amount_credits,
+                "actor": actor,
+                "reason": reason,
+                "created_at_ms": now_ms,
+                "settles_id": settles_id,
+                "picture_id": picture_id,
+                "expires_at_ms": expires_at_ms,
+            },
         )
         return int(result.scalar_one())
 
@@ -117,7 +168,7 @@ class CreditsRepository:
         """Append what an entry draws on (positive) or gives back (negative)."""
         if drawn:
             await self._connection.execute(
-                insert(legs),
+                _INSERT_LEGS,
                 [
                     {"entry_id": entry_id, "account_id": account_id, "guild_id": guild_id, "grant_id": leg.grant_id,
                      "amount_credits": leg.amount_credits, "dated_at_ms": leg.dated_at_ms}
@@ -127,7 +178,7 @@ class CreditsRepository:
 
     async def entry(self, entry_id: int) -> Entry | None:
         """Return one entry."""
-        row = (await self._connection.execute(select(entries).where(entries.c.id == entry_id))).one_or_none()
+        row = (await self._connection.execute(_ENTRY, {"entry_id": entry_id})).one_or_none()
         return Entry(*row) if row is not None else None
 
     async def capture_of_picture(self, picture_id: str) -> Entry | None:
@@ -141,20 +192,12 @@ class CreditsRepository:
 
     async def settlement_of(self, hold_id: int) -> Entry | None:
         """Return the capture or void of a hold."""
-        row = (
-            await self._connection.execute(
-                select(entries).where(entries.c.settles_id == hold_id, entries.c.kind.in_(_SETTLING))
-            )
-        ).one_or_none()
+        row = (await self._connection.execute(_SETTLEMENT_OF, {"hold_id": hold_id})).one_or_none()
         return Entry(*row) if row is not None else None
 
     async def legs_of(self, *entry_ids: int) -> list[Leg]:
         """Return the legs of entries, in the order in which they were drawn."""
-        rows = await self._connection.execute(
-            select(legs.c.grant_id, legs.c.amount_credits, legs.c.dated_at_ms)
-            .where(legs.c.entry_id.in_(entry_ids))
-            .order_by(legs.c.id)
-        )
+        rows = await self._connection.execute(_LEGS_OF, {"entry_ids": entry_ids})
         return [Leg(*row) for row in rows]
 
     async def refunds_of(self, capture_id: int) -> list[int]:
@@ -166,57 +209,27 @@ class CreditsRepository:
 
     async def allowance_used(self, account_id: int, start_ms: int) -> int:
         """Sum what an account has drawn on its allowance since ``start_ms``, holds included."""
-        return await self._sum(
-            and_(legs.c.account_id == account_id, legs.c.grant_id.is_(None), legs.c.dated_at_ms >= start_ms)
-        )
+        return await self._sum(_ALLOWANCE_USED, account_id=account_id, start_ms=start_ms)
 
     async def guild_used(self, guild_id: int, start_ms: int) -> int:
         """Sum what all of a guild's accounts have used since ``start_ms``."""
-        return await self._sum(and_(legs.c.guild_id == guild_id, legs.c.dated_at_ms >= start_ms))
+        return await self._sum(_GUILD_USED, guild_id=guild_id, start_ms=start_ms)
 
     async def all_used(self, start_ms: int) -> int:
         """Sum what all accounts have used since ``start_ms``, the operator's losses included."""
-        return await self._sum(legs.c.dated_at_ms >= start_ms)
+        return await self._sum(_ALL_USED, start_ms=start_ms)
 
-    async def _sum(self, where: ColumnElement[bool]) -> int:
-        return int(
-            await self._connection.scalar(select(func.coalesce(func.sum(legs.c.amount_credits), 0)).where(where)) or 0
-        )
+    async def _sum(self, query: Select[int], **values: int) -> int:
+        return int(await self._connection.scalar(query, values) or 0)
 
     async def grants_left(self, account_id: int, now_ms: int) -> list[GrantLeft]:
         """Return the unexpired grants with something left, soonest expiry first."""
-        used = (
-            select(func.coalesce(func.sum(legs.c.amount_credits), 0))
-            .where(legs.c.grant_id == entries.c.id)
-            .correlate(entries)
-            .scalar_subquery()
-        )
-        left = (entries.c.amount_credits - used).label("left_credits")
-        rows = await self._connection.execute(
-            select(entries.c.id, left, entries.c.expires_at_ms)
-            .where(
-                entries.c.account_id == account_id,
-                entries.c.kind == "grant",
-                or_(entries.c.expires_at_ms.is_(None), entries.c.expires_at_ms > now_ms),
-                left > 0,
-            )
-            .order_by(entries.c.expires_at_ms.is_(None), entries.c.expires_at_ms, entries.c.id)
-        )
-        return [GrantLeft(*row) for row in rows]
+        rows = await self._connection.execute(_GRANTS_LEFT, {"account_id": account_id, "now_ms": now_ms})
+        return [GrantLeft(grant_id, left, expires_at_ms) for grant_id, left, expires_at_ms in rows]
 
     async def on_hold(self, account_id: int) -> int:
         """Sum an account's holds that are neither captured nor voided."""
-        settlement = entries.alias("settlement")
-        return int(
-            await self._connection.scalar(
-                select(func.coalesce(func.sum(entries.c.amount_credits), 0)).where(
-                    entries.c.account_id == account_id,
-                    entries.c.kind == "hold",
-                    ~exists().where(settlement.c.settles_id == entries.c.id, settlement.c.kind.in_(_SETTLING)),
-                )
-            )
-            or 0
-        )
+        return await self._sum(_ON_HOLD, account_id=account_id)
 
     async def latest(self, account_id: int, limit: int) -> list[Entry]:
         """Return an account's newest entries, newest first."""

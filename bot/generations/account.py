@@ -33,6 +33,8 @@ class ProviderAccount:
         self._needed_credits = 0
         self._closing = asyncio.Event()
         self.closed_code: str | None = None
+        self.unread_code: str | None = None
+        """Why the last reading failed; None when it did not."""
 
     @property
     def closed(self) -> bool:
@@ -41,8 +43,13 @@ class ProviderAccount:
 
     @property
     def retry_s(self) -> float:
-        """How long to wait before asking again: five minutes; while closed one, doubling to half an hour."""
-        return self._retry_s if self.closed else OPEN_S
+        """How long to wait before asking again: five minutes, one after a question without an answer.
+
+        While closed one, doubling to half an hour.
+        """
+        if self.closed:
+            return self._retry_s
+        return OPEN_S if self.unread_code is None else FIRST_RETRY_S
 
     async def until_closed(self) -> bool:
         """Return True as soon as the gate closes, or False after ``retry_s`` (also when it is closed already)."""
@@ -72,11 +79,13 @@ class ProviderAccount:
         except RivyaError as error:
             if error.account_problem:
                 self.close(error)
+            self.unread_code = error.code
             self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
             log.warning("account.unread", code=error.code, provider_request_id=error.request_id)
             return
+        self.unread_code = None
         await self._database.write(
-            lambda tx: GenerationsRepository(tx).remember(CREDITS_FACT, str(credits_now), asked_ms)
+            lambda tx: GenerationsRepository(tx).memory.remember(CREDITS_FACT, str(credits_now), asked_ms)
         )
         if self.closed_code is None:
             return

@@ -7,6 +7,9 @@ The ladder, best first::
               (the first two change places until something is shown: the token surely ends Discord's "thinking")
     private   edit the original response by its token → a direct message → kept in /history
 
+In a person's direct messages with the bot there is no other channel; where the bot is no member there are the token, a
+direct message and /history.
+
 Where a delivery stands is in its row, so a restart goes on at the same rung. Credits were captured before: nothing here
 costs or returns any. One task per request owns its message: progress can never overwrite a result.
 """
@@ -22,12 +25,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock, wait_for_event
+from bot.errors import is_of_the_machine
 from bot.generations.files import files_of, kept
+from bot.generations.pace import Pace
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Posted, PostFile, Target
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.states import RESTING_STATES, DeliveryState, PictureState, RequestState, Rung
 from bot.generations.store import FileStore
-from bot.generations.values import PictureView, RequestView
+from bot.generations.values import PictureView, Place, RequestView
 from bot.generations.views import Views
 from bot.media import MIN_LIMIT_BYTES
 from bot.storage import Database
@@ -39,6 +44,9 @@ PATIENCE_FOR_LATE_ONES_S = 60.0
 FIRST_PROGRESS_GAP_S = 2.5
 LAST_PROGRESS_GAP_S = 10.0
 """Edits per message: Discord allows about five in five seconds for a whole channel."""
+PROGRESS_PER_S = 10
+"""Edits of progress in all messages together, and as many first ones, which end "thinking". Discord takes 50 requests a
+second from a bot, and each costs us milliseconds: acknowledgements and results come before a bar that moves on."""
 STUCK_ON_RUNG_S = 1800.0
 """An edit may be repeated without harm, a new message may not: so an edit is tried for long before the next way."""
 GIVE_UP_S = 24 * 3600.0
@@ -47,7 +55,9 @@ SEARCH_AFTER_S = 120.0
 MAX_SHRINKS = 4
 FAILED_WAIT_S = 30.0
 MAX_FAILURES = 5
-"""Errors of our own in a row (a full disk, a file that can't be made smaller) before a result is kept in /history."""
+"""Errors of our own in a row (a file that can't be made smaller) before a result is kept in /history."""
+MAX_MACHINE_FAILURES = int(GIVE_UP_S / FAILED_WAIT_S)
+"""Likewise of the machine's (a full disk): those pass when somebody looks after it."""
 
 _EDITS = frozenset({Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL})
 
@@ -83,6 +93,8 @@ class Courier:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._failures: dict[str, int] = {}
+        self._first_edits = Pace(clock, per_s=PROGRESS_PER_S)
+        self._later_edits = Pace(clock, per_s=PROGRESS_PER_S)
         self._closing = False
 
     def changed(self, request_id: str) -> None:
@@ -116,7 +128,8 @@ class Courier:
         except Exception as error:
             failures = self._failures[request_id] = self._failures.get(request_id, 0) + 1
             log.exception("courier.failed", failures=failures)
-            if failures < MAX_FAILURES or not await self._gave_up(request_id, error):
+            most = MAX_MACHINE_FAILURES if is_of_the_machine(error) else MAX_FAILURES
+            if failures < most or not await self._gave_up(request_id, error):
                 await self._clock.sleep(FAILED_WAIT_S)
                 news.set()
         finally:
@@ -130,9 +143,11 @@ class Courier:
         """Keep a result that can't be posted for an error of our own; False when there is none yet, or no database."""
         try:
             async with self._database.read() as tx:
-                row = await GenerationsRepository(tx).delivery(request_id)
+                row = await GenerationsRepository(tx).deliveries.get(request_id)
             view = await self._views.view(request_id)
-            if row is None or view is None or not self._is_due(view, row):
+            # What failed may have been a bar that moved on, while the result came: that one has not been tried yet.
+            tried = row is not None and row.first_try_at_ms is not None
+            if row is None or view is None or not tried or not self._is_due(view.pictures, row):
                 return False
             await self._end(request_id, DeliveryState.KEPT, type(error).__name__)
         except Exception:
@@ -144,44 +159,52 @@ class Courier:
 
     async def _look_after(self, request_id: str, news: asyncio.Event) -> None:
         gap_s = FIRST_PROGRESS_GAP_S
-        next_edit_ms = 0
+        next_edit_ms: int | None = None
         progress = _Progress()
         while True:
             news.clear()
+            # Most news changes nothing yet: what a card shows is gathered only when one is to be drawn.
             async with self._database.read() as tx:
                 rows = GenerationsRepository(tx)
-                request, row = await rows.request(request_id), await rows.delivery(request_id)
-            view = await self._views.view(request_id)
-            if request is None or row is None or view is None or request.state is RequestState.VOID:
-                return
-            if row.state in {DeliveryState.KEPT, DeliveryState.WITHDRAWN}:
-                return
+                request, row = await rows.requests.get(request_id), await rows.deliveries.get(request_id)
+                if request is None or row is None or request.state is RequestState.VOID:
+                    return
+                if row.state in {DeliveryState.KEPT, DeliveryState.WITHDRAWN}:
+                    return
+                pictures = await rows.pictures.of(request_id)
+                due = self._is_due(pictures, row)
+                waits = row.state is DeliveryState.WAITING and request.state is RequestState.RUNNING
+                # However much news there is: Discord limits edits.
+                edit = not due and waits and not progress.over
+                if edit:
+                    next_edit_ms = self._first_edits.moment_ms() if next_edit_ms is None else next_edit_ms
+                    edit = self._clock.now_ms() >= next_edit_ms
+                view = (await self._views.of(tx, [request], with_balance=True))[0] if due or edit else None
             wait_s = gap_s
-            if self._is_due(view, row):
+            if due and view is not None:
                 wait_s = await self._deliver(request, row, view, progress)
                 self._failures.pop(request_id, None)
             elif row.state is not DeliveryState.WAITING:
-                if _is_over(view):
+                if _is_over(pictures):
                     self._forget(request_id)
                     return
                 wait_s = LAST_PROGRESS_GAP_S
-            elif request.state is RequestState.RUNNING and not progress.over:
-                # However much news there is: Discord limits edits.
+            elif waits and not progress.over and next_edit_ms is not None:
                 now_ms = self._clock.now_ms()
-                if now_ms >= next_edit_ms:
+                if edit and view is not None:
                     await self._show_progress(request, row, view, progress)
                     gap_s = min(gap_s * 1.15, LAST_PROGRESS_GAP_S)
-                    next_edit_ms = now_ms + int(gap_s * 1000)
+                    next_edit_ms = max(now_ms + int(gap_s * 1000), self._later_edits.moment_ms())
                 wait_s = max((next_edit_ms - now_ms) / 1000, 0.0)
             await wait_for_event(self._clock, news, wait_s)
 
-    def _is_due(self, view: RequestView, row: DeliveryRow) -> bool:
+    def _is_due(self, pictures: Sequence[PictureView] | Sequence[PictureRow], row: DeliveryRow) -> bool:
         if row.state is not DeliveryState.WAITING:
             return row.state is DeliveryState.DUE
-        if _is_over(view):
+        if _is_over(pictures):
             return True
         first_ms = min(
-            (p.finished_at_ms for p in view.pictures if p.state is PictureState.FETCHED and p.finished_at_ms),
+            (p.finished_at_ms for p in pictures if p.state is PictureState.FETCHED and p.finished_at_ms),
             default=None,
         )
         return first_ms is not None and self._clock.now_ms() - first_ms >= PATIENCE_FOR_LATE_ONES_S * 1000
@@ -214,14 +237,18 @@ class Courier:
     def _rungs(self, request: RequestRow, row: DeliveryRow, progress: _Progress) -> list[Rung]:
         token_lives = request.interaction_token is not None and request.token_expires_at_ms > self._clock.now_ms()
         ladder: list[Rung] = []
+        place = Place(request.place)
         stands_in_own_message = row.message_id is not None and row.message_id != request.message_id
-        if stands_in_own_message or (not request.private and request.message_id is not None):
+        editable = place is not Place.OUTSIDE and not request.private and request.message_id is not None
+        if place is Place.OUTSIDE:  # our own token opens nothing there but the direct messages
+            stands_in_own_message = stands_in_own_message and row.rung == Rung.DIRECT
+        if stands_in_own_message or editable:
             ladder.append(Rung.EDIT_MESSAGE)
         if token_lives:
             # The first edit of all is the token's; a delivery that began with the other way goes on with it.
             nothing_shown = not progress.shown and row.message_id is None and row.rung != Rung.EDIT_MESSAGE
             ladder.insert(0 if nothing_shown else len(ladder), Rung.EDIT_ORIGINAL)
-        if not request.private:
+        if not request.private and place is Place.SERVER:
             ladder.append(Rung.CHANNEL)
         ladder.append(Rung.DIRECT)
         return ladder
@@ -243,7 +270,7 @@ class Courier:
         now_ms = self._clock.now_ms()
         if row.next_try_at_ms is not None and row.next_try_at_ms > now_ms:
             return float(row.next_try_at_ms - now_ms) / 1000
-        rungs = self._rungs(request, row, progress)
+        rungs = ladder = self._rungs(request, row, progress)
         if row.rung is not None and row.first_try_at_ms is not None and Rung(row.rung) in rungs:
             rungs = rungs[rungs.index(Rung(row.rung)) :]
         fault: DeliveryFault | None = None
@@ -254,7 +281,7 @@ class Courier:
             except DeliveryError as error:
                 fault = error.fault
                 log.warning("delivery.refused", rung=rung, fault=fault, detail=str(error)[:200])
-                if fault is DeliveryFault.GONE and rung in _EDITS:
+                if fault is DeliveryFault.GONE and _was_deleted(rung, request, row, ladder):
                     await self._end(request.id, DeliveryState.WITHDRAWN, str(error))
                     return 0.0
                 if fault is DeliveryFault.TRANSIENT:
@@ -277,10 +304,10 @@ class Courier:
 
         async def work(tx: AsyncConnection) -> DeliveryRow | None:
             rows = GenerationsRepository(tx)
-            await rows.set_delivery(
+            await rows.deliveries.change(
                 request_id, rung=rung, tries=0, first_try_at_ms=now_ms, next_try_at_ms=None, shown_digest=digest
             )
-            return await rows.delivery(request_id)
+            return await rows.deliveries.get(request_id)
 
         return await self._database.write(work) or row
 
@@ -312,13 +339,16 @@ class Courier:
 
         async def work(tx: AsyncConnection) -> bool:
             rows = GenerationsRepository(tx)
-            row = await rows.delivery(request.id)
+            row = await rows.deliveries.get(request.id)
             # A picture may have ended while this was being posted.
-            latest = digest_of(await rows.pictures_of(request.id)) == digest_of(view.pictures)
+            latest = digest_of(await rows.pictures.of(request.id)) == digest_of(view.pictures)
             message_id = request.message_id if rung is Rung.EDIT_ORIGINAL else posted.message_id
-            await rows.set_delivery(
+            state = DeliveryState.SHOWN if latest and certain else DeliveryState.DUE
+            if row is not None and row.state is DeliveryState.WITHDRAWN:  # somebody deletes it at this moment
+                state = DeliveryState.WITHDRAWN
+            await rows.deliveries.change(
                 request.id,
-                state=DeliveryState.SHOWN if latest and certain else DeliveryState.DUE,
+                state=state,
                 rung=rung,
                 shown_digest=digest_of(view.pictures),
                 channel_id=posted.channel_id,
@@ -331,7 +361,7 @@ class Courier:
             )
             first_ping = bool(ping and row is not None and row.notified_at_ms is None)
             if first_ping:
-                await rows.set_delivery(request.id, notified_at_ms=now_ms)
+                await rows.deliveries.change(request.id, notified_at_ms=now_ms)
             return first_ping
 
         must_ping = await self._database.write(work)
@@ -347,7 +377,7 @@ class Courier:
         wait_s = min(2.0 * float(2 ** min(row.tries, 8)), 300.0)
         next_ms = self._clock.now_ms() + int(wait_s * 1000)
         await self._database.write(
-            lambda tx: GenerationsRepository(tx).set_delivery(
+            lambda tx: GenerationsRepository(tx).deliveries.change(
                 request_id, tries=row.tries + 1, next_try_at_ms=next_ms, last_error=error[:300]
             )
         )
@@ -355,7 +385,7 @@ class Courier:
 
     async def _end(self, request_id: str, state: DeliveryState, error: str) -> None:
         await self._database.write(
-            lambda tx: GenerationsRepository(tx).set_delivery(request_id, state=state, last_error=error[:300])
+            lambda tx: GenerationsRepository(tx).deliveries.change(request_id, state=state, last_error=error[:300])
         )
         log.warning("delivery.ended", state=state, error=error[:200])
         self._forget(request_id)
@@ -370,9 +400,20 @@ def digest_of(pictures: Sequence[PictureView] | Sequence[PictureRow]) -> str:
     return hashlib.sha256(repr(states).encode()).hexdigest()
 
 
+def _was_deleted(rung: Rung, request: RequestRow, row: DeliveryRow, ladder: Sequence[Rung]) -> bool:
+    """Tell whether a person deleted the message that ``rung`` does not find.
+
+    By an interaction's token one that went with its channel looks the same. Of a public one the bot's own token knows;
+    a private one can't be deleted by others, and whoever dismisses it before there is a picture still wants that.
+    """
+    if rung is not Rung.EDIT_ORIGINAL:
+        return rung is Rung.EDIT_MESSAGE
+    return row.shown_at_ms is not None if request.private else Rung.EDIT_MESSAGE not in ladder
+
+
 def _total_bytes(files: Sequence[PostFile]) -> int:
     return sum(file.path.stat().st_size for file in files)
 
 
-def _is_over(view: RequestView) -> bool:
-    return all(picture.state in RESTING_STATES for picture in view.pictures)
+def _is_over(pictures: Sequence[PictureView] | Sequence[PictureRow]) -> bool:
+    return all(picture.state in RESTING_STATES for picture in pictures)

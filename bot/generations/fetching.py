@@ -16,12 +16,13 @@ from bot.generations.settling import (
     end_with_picture,
 )
 from bot.generations.stages import Endings, Stage, Tools, backoff
-from bot.generations.states import PictureState
+from bot.generations.states import FailureCode, PictureState
 from bot.generations.store import RESULT_MIMES
 from bot.generations.values import Trouble
 from bot.media import DamagedResult, ResultInfo, commit_file, inspect_result
 from bot.rivya import (
     ResultGone,
+    ResultTooLarge,
     ResultUnusable,
     RivyaError,
 )
@@ -71,6 +72,8 @@ class Fetching(Stage):
         It is bounded all the same, or a bot that is restarted every day would hold the credits for ever.
         """
         on_disk = isinstance(error, OSError)
+        if on_disk:  # else the operator, who can end it, would not know
+            log.error("disk.refused", picture_id=picture.id, reason=str(error), free_bytes=self._free_bytes())
         code = error.code if isinstance(error, BotError) else errno.errorcode.get(error.errno or 0, "os")
         log.warning("picture.fetch_failed", picture_id=picture.id, code=code)
         if isinstance(error, RivyaError) and error.account_problem:
@@ -78,15 +81,23 @@ class Fetching(Stage):
         waited_s = (self._clock.now_ms() - begun_ms) / 1000
         dead = isinstance(error, ResultUnusable | DamagedResult)
         patience_s = self._patience.dead_result_s if dead else self._patience.result_s
+        if on_disk:
+            patience_s = self._patience.forgotten_s
         age_s = (self._clock.now_ms() - (picture.finished_at_ms or begun_ms)) / 1000
         if age_s > self._patience.forgotten_s:
             patience_s = min(patience_s, self._patience.last_try_s)
-        if waited_s > patience_s and not on_disk:
-            await self._endings.lose(request, picture, {PictureState.FETCHING}, "result_gone")
+        if waited_s > patience_s:
+            await self._endings.lose(request, picture, {PictureState.FETCHING}, _lost_as(error))
             return True
         if waited_s > 4:
             await self._notes.trouble(request.id, Trouble.DISK if on_disk else Trouble.RESULT)
         return False
+
+    def _free_bytes(self) -> int | None:
+        try:
+            return self._store.free_bytes()
+        except OSError:
+            return None
 
     async def _capture(self, request: RequestRow, picture: PictureRow, stored: StoredResult) -> None:
         now_ms = self._clock.now_ms()
@@ -127,3 +138,9 @@ class Fetching(Stage):
         return StoredResult(
             self._store.relative(final), info.kind.mime, info.width, info.height, info.size_bytes, info.sha256
         )
+
+
+def _lost_as(error: RivyaError | DamagedResult | OSError) -> FailureCode:
+    if isinstance(error, DamagedResult):
+        return FailureCode.DAMAGED_RESULT
+    return FailureCode.RESULT_TOO_LARGE if isinstance(error, ResultTooLarge) else FailureCode.RESULT_GONE

@@ -27,13 +27,13 @@ class Notes:
         """Note what ``request_id`` waits for; None when all is well again."""
         if request_id not in self._known:
             async with self._database.read() as tx:
-                request = await GenerationsRepository(tx).request(request_id)
+                request = await GenerationsRepository(tx).requests.get(request_id)
             self._known[request_id] = request.trouble if request else None
         if self._known[request_id] == trouble:
             return
         self._known[request_id] = trouble  # before the write, which goes on when we are cancelled in it
         try:
-            await self._database.write(lambda tx: GenerationsRepository(tx).set_trouble(request_id, trouble))
+            await self._database.write(lambda tx: GenerationsRepository(tx).requests.set_trouble(request_id, trouble))
         except Exception:
             self._known.pop(request_id, None)
             raise

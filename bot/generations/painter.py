@@ -40,8 +40,8 @@ class Painter:
         while True:
             async with self._database.read() as tx:
                 rows = GenerationsRepository(tx)
-                picture = await rows.picture(picture_id)
-                request = await rows.request(picture.request_id) if picture else None
+                picture = await rows.pictures.get(picture_id)
+                request = await rows.requests.get(picture.request_id) if picture else None
             if picture is None or request is None or picture.state in RESTING_STATES:
                 return
             match picture.state:

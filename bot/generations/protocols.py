@@ -73,6 +73,24 @@ class Posted:
     message_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """A request that was not taken: how its person can hear of it.
+
+    With an interaction's token, its original response is edited. Without one it came by the message
+    ``source_message_id``, which may have our reply: that one is edited, or another one sent.
+    """
+
+    request_id: str
+    application_id: int
+    interaction_token: str | None
+    channel_id: int
+    guild_id: int | None
+    source_message_id: int | None
+    search_history: bool = False
+    """Whether nonces of that time may be forgotten by now."""
+
+
 class Delivery(Protocol):
     """Posts cards. Every method raises DeliveryError, and nothing else, when Discord does not take it."""
 
@@ -88,8 +106,8 @@ class Delivery(Protocol):
         """Show the result (or the failure) by this rung. Idempotent as far as the rung allows."""
         ...
 
-    async def say_void(self, application_id: int, interaction_token: str) -> None:
-        """Tell someone, through a token, that their request was not taken and cost nothing."""
+    async def say_void(self, voided: Voided) -> None:
+        """Tell someone that their request was not taken and cost nothing; may be repeated."""
         ...
 
     async def ping(self, view: RequestView) -> None:

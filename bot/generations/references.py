@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.errors import ReferenceRefused
+from bot.generations.lane import Lane
 from bot.generations.notes import Notes
 from bot.generations.protocols import Fetcher, FetchError
 from bot.generations.repository import GenerationsRepository, ReferenceRow, RequestRow
 from bot.generations.settling import end_without_picture
-from bot.generations.states import UNSENT_STATES, PictureState, ReferenceState
+from bot.generations.sources import NO_LONGER_KEPT, find_source
+from bot.generations.states import UNSENT_STATES, FailureCode, PictureState, ReferenceState
 from bot.generations.store import FileStore
 from bot.generations.values import Trouble
-from bot.media import prepare_reference, remove_quietly, sync_folder
+from bot.media import fit, prepare_reference, remove_quietly, sync_folder
 from bot.rivya import Catalogue, ReferenceUrl, RivyaClient
 from bot.storage import Database
 
 log = structlog.get_logger(__name__)
 
 SPOOLS_AT_ONCE = 8
+FETCHED_AT_ONCE_BYTES = 64_000_000
+PREPARED_AT_ONCE = 1
+"""Each is read whole to be checked, then decoded: in memory one file is to be, not eight of ten requests. Waiting here
+costs nobody a thread."""
 UPLOAD_FRESH_S = 120.0
 """A create call that is turned down over addresses younger than this is not turned down because of their age."""
 FETCH_WAITS_S = (1.0, 3.0, 8.0, 20.0, 40.0)
@@ -53,6 +61,8 @@ class ReferenceStage:
         self._notes = notes
         self._clock = clock
         self._spools = asyncio.Semaphore(SPOOLS_AT_ONCE)
+        self._fetches = Lane(FETCHED_AT_ONCE_BYTES)
+        self._prepares = asyncio.Semaphore(PREPARED_AT_ONCE)
         self._uploads: dict[str, asyncio.Lock] = {}
 
     async def spool(self, request: RequestRow) -> bool:
@@ -63,7 +73,7 @@ class ReferenceStage:
         async with self._database.read() as tx:
             waiting = [
                 image
-                for image in await GenerationsRepository(tx).references_of(request.id)
+                for image in await GenerationsRepository(tx).references.of(request.id)
                 if image.state is ReferenceState.WAITING
             ]
         if not waiting:
@@ -86,11 +96,9 @@ class ReferenceStage:
 
     async def _spool_one(self, request: RequestRow, image: ReferenceRow) -> None:
         spec = self._catalogue.get(request.model)
-        raw = self._store.incoming(f"reference-{image.id}")
         final = self._store.reference(request.id, image.position)
-        async with self._spools:
-            try:
-                await self._fetch(request, image, raw, spec.reference_max_bytes)
+        async with self._spools, self._bytes_of(request, image, spec.reference_max_bytes) as raw:
+            async with self._prepares:
                 prepared = await asyncio.to_thread(
                     prepare_reference,
                     raw,
@@ -99,9 +107,7 @@ class ReferenceStage:
                     max_bytes=spec.reference_max_bytes,
                     allowed=frozenset(spec.reference_mimes),
                 )
-                await asyncio.to_thread(sync_folder, final.parent)
-            finally:
-                await asyncio.to_thread(remove_quietly, raw)
+            await asyncio.to_thread(sync_folder, final.parent)
         values: dict[str, Any] = {
             "state": ReferenceState.READY,
             "path": self._store.relative(final),
@@ -111,8 +117,34 @@ class ReferenceStage:
             "size_bytes": prepared.size_bytes,
             "sha256": prepared.sha256,
         }
-        await self._database.write(lambda tx: GenerationsRepository(tx).set_reference(image.id, **values))
+        await self._database.write(lambda tx: GenerationsRepository(tx).references.change(image.id, **values))
         log.info("reference.spooled", position=image.position, size_bytes=prepared.size_bytes)
+
+    @asynccontextmanager
+    async def _bytes_of(self, request: RequestRow, image: ReferenceRow, max_bytes: int) -> AsyncIterator[Path]:
+        """Give the file with a reference's bytes: fetched from Discord, or our own, which stay where they are."""
+        if image.source_kind == "discord":
+            raw = self._store.incoming(f"reference-{image.id}")
+            try:
+                async with self._fetches.hold(image.declared_bytes):
+                    await self._fetch(request, image, raw, max_bytes)
+                yield raw
+            finally:
+                await asyncio.to_thread(remove_quietly, raw)
+            return
+        async with self._database.read() as tx:
+            source = await find_source(tx, image.source_kind, image.source_id or "")
+        path = self._store.absolute(source.path) if source is not None and source.path is not None else None
+        if path is None or not await asyncio.to_thread(path.exists):
+            raise ReferenceRefused(image.filename, NO_LONGER_KEPT)
+        if image.source_kind == "picture":  # what the model made may be larger than what it takes
+            path = await asyncio.to_thread(self._fitted, path, max_bytes)
+        yield path
+
+    def _fitted(self, path: Path, max_bytes: int) -> Path:
+        if path.stat().st_size <= max_bytes:
+            return path
+        return fit(path, limit_bytes=max_bytes, destination_stem=self._store.fitted_folder / path.stem).path
 
     async def _fetch(self, request: RequestRow, image: ReferenceRow, raw: Path, max_bytes: int) -> None:
         for wait_s in (*FETCH_WAITS_S, None):
@@ -136,15 +168,15 @@ class ReferenceStage:
         async def work(tx: AsyncConnection) -> None:
             rows = GenerationsRepository(tx)
             for image, error in refusals:
-                await rows.set_reference(image.id, state=ReferenceState.REFUSED, refusal=error.user_message)
-            for picture in await rows.pictures_of(request.id):
+                await rows.references.change(image.id, state=ReferenceState.REFUSED, refusal=error.user_message)
+            for picture in await rows.pictures.of(request.id):
                 await end_without_picture(
                     tx,
                     picture.id,
                     UNSENT_STATES,
                     PictureState.FAILED,
                     now_ms=now_ms,
-                    failure_code=ReferenceRefused.code,
+                    failure_code=FailureCode.REFERENCE_REFUSED,
                     failure_detail=sentence,
                 )
 
@@ -184,7 +216,7 @@ class ReferenceStage:
 
             async def work(tx: AsyncConnection) -> None:
                 for reference_id in old:
-                    await GenerationsRepository(tx).set_reference(
+                    await GenerationsRepository(tx).references.change(
                         reference_id, state=ReferenceState.READY, upload_url=None
                     )
 
@@ -193,7 +225,7 @@ class ReferenceStage:
 
     async def _references(self, request_id: str) -> list[ReferenceRow]:
         async with self._database.read() as tx:
-            return await GenerationsRepository(tx).references_of(request_id)
+            return await GenerationsRepository(tx).references.of(request_id)
 
     async def _upload_one(self, request: RequestRow, image: ReferenceRow) -> None:
         uploaded = await self._client.upload(
@@ -205,7 +237,7 @@ class ReferenceStage:
         )
         now_ms = self._clock.now_ms()
         await self._database.write(
-            lambda tx: GenerationsRepository(tx).set_reference(
+            lambda tx: GenerationsRepository(tx).references.change(
                 image.id, state=ReferenceState.UPLOADED, upload_url=uploaded.url, uploaded_at_ms=now_ms
             )
         )

@@ -4,6 +4,8 @@
 
     Refused
     ├── NotAllowedHere        this server is not on the operator's list, or may spend nothing
+    ├── PersonalUseOff        the operator lets nobody use it outside of servers
+    ├── NotForYou             a picture that is private, or stands elsewhere
     ├── MissingPermissions    the bot could not post the result in this channel
     ├── TooManyAtOnce         this member has enough in work already
     ├── QueueFull             the bot has enough waiting already
@@ -34,6 +36,28 @@ class NotAllowedHere(Refused):
     def user_message(self) -> str:
         """The sentence shown to a person."""
         return "I am not switched on in this server. Its admins can ask the bot's operator."
+
+
+class PersonalUseOff(Refused):
+    """The operator gives nobody an allowance of their own."""
+
+    code = "personal_use_off"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "I paint in servers only. Use me in a server that I am a member of."
+
+
+class NotForYou(Refused):
+    """A picture, or one of its references, that this person may not use here."""
+
+    code = "not_for_you"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "That picture is not here for you. It is private, was removed, or stands somewhere else."
 
 
 class MissingPermissions(Refused):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -13,45 +11,40 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.credits.ledger import Balance, Ledger
-from bot.credits.quotas import SpendingPolicy, balance_of, hold_all
+from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository, Entry
-from bot.errors import ReferenceRefused
-from bot.generations.account import CREDITS_FACT, ProviderAccount
-from bot.generations.refusals import (
-    DiskShort,
-    MissingPermissions,
-    NotAllowedHere,
-    QueueFull,
-    ServicePaused,
-    TooManyAtOnce,
-)
+from bot.generations.acceptance import Acceptance
 from bot.generations.repository import GenerationsRepository, RequestRow
+from bot.generations.repository.requests import Wanted
 from bot.generations.settling import end_without_picture, settle_if_over
-from bot.generations.states import UNSENT_STATES, DeliveryState, PictureState, RequestState
-from bot.generations.store import FileStore
-from bot.generations.values import Accepted, Cancelled, GenerationRequest, HistoryPage, Origin, RequestView
+from bot.generations.states import UNSENT_STATES, DeliveryState, FailureCode, PictureState, RequestState
+from bot.generations.values import (
+    Accepted,
+    Cancelled,
+    Draft,
+    GenerationRequest,
+    HistoryPage,
+    Load,
+    Notices,
+    Origin,
+    Quote,
+    Relatives,
+    RequestView,
+)
 from bot.generations.views import Views
-from bot.rivya import Catalogue
 from bot.storage import Database
 from bot.storage.database import Work
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-RESULT_ROOM_BYTES = 40 * 1024 * 1024
-"""Reserved for one result: a 4096² PNG of noise is about 48 MB, a real one 15 to 30 (measured on the sandbox's)."""
 HISTORY_PAGE = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the operator allows, beside credits."""
-
-    allowed_guilds: frozenset[int]
-    spending: SpendingPolicy
-    max_running_per_member: int
-    max_waiting: int
-    disk_reserve_bytes: int
+DRAFT_S = 15 * 60.0
+"""How long a confirmation, a mended request or a modal waits for its person."""
+CHILDREN_SHOWN = 20
+NOTICES_AT_ONCE = 25
+NOTICE_S = 60.0
+"""How long saying a notice may take; Discord's calls end long before."""
 
 
 class Generations:
@@ -61,120 +54,38 @@ class Generations:
         self,
         *,
         database: Database,
-        catalogue: Catalogue,
-        limits: Limits,
-        account: ProviderAccount,
-        store: FileStore,
+        acceptance: Acceptance,
+        spending: SpendingPolicy,
         views: Views,
         clock: Clock,
-        new_id: Callable[[], str],
         wake: Callable[[str], None],
     ) -> None:
         self._database = database
-        self._catalogue = catalogue
-        self._limits = limits
-        self._account = account
-        self._store = store
+        self._acceptance = acceptance
+        self._spending = spending
         self._views = views
         self._clock = clock
-        self._new_id = new_id
         self._wake = wake
         self._commits: set[asyncio.Task[Any]] = set()
+        self._telling: dict[str, int] = {}
 
     async def accept(self, request: GenerationRequest, origin: Origin) -> Accepted:
-        """Check everything and hold the price: one transaction, nothing sent, not runnable until ``acknowledged``.
+        """Check everything and hold the price; see ``Acceptance.accept``."""
+        return await self._acceptance.accept(request, origin)
 
-        Raises BadOption, ReferenceRefused, a Refused or QuotaExceeded; nothing is held then. The same event
-        (``origin``'s source) twice gives the first request again.
-        """
-        spec = self._catalogue.open_model(request.model)
-        options = spec.check(prompt=request.prompt, options=request.options, reference_count=len(request.references))
-        for image in request.references:
-            if image.size_bytes > spec.reference_max_bytes:
-                limit = spec.reference_max_bytes // 1_000_000
-                size = image.size_bytes / 1_000_000
-                raise ReferenceRefused(image.filename, f"is {size:.0f} MB; {spec.label} takes at most {limit} MB each.")
-        if self._limits.allowed_guilds and origin.guild_id not in self._limits.allowed_guilds:
-            raise NotAllowedHere
-        if origin.missing_permissions and not request.private:
-            raise MissingPermissions(origin.missing_permissions)
-        if self._account.closed:
-            raise ServicePaused(self._account.closed_code or "")
-        free_bytes = self._store.free_bytes()
-        request_id = self._new_id()
-        price = self._catalogue.price_credits(spec.id, options.get("resolution"))
-        prices = {f"{request_id}-{position}": price for position in range(1, request.count + 1)}
-        now_ms = self._clock.now_ms()
+    async def quote(self, request: GenerationRequest, origin: Origin) -> Quote:
+        """Say what a request would cost, after all checks; nothing is held. See ``Acceptance.quote``."""
+        return await self._acceptance.quote(request, origin)
 
-        async def work(tx: AsyncConnection) -> Accepted:
-            rows = GenerationsRepository(tx)
-            known = await rows.request_of_event(origin.source_kind, origin.source_id)
-            if known is not None:
-                cost = sum(picture.price_credits for picture in await rows.pictures_of(known.id))
-                return Accepted(known.id, cost, repeated=True)
-            await self._check_room(rows, request, origin, free_bytes)
-            account_id, holds = await hold_all(
-                tx,
-                self._limits.spending,
-                now_ms=now_ms,
-                guild_id=origin.guild_id,
-                user_id=origin.user_id,
-                prices=prices,
-                provider_left_credits=await _provider_left(rows),
-            )
-            await rows.insert_request(
-                id=request_id,
-                source_kind=origin.source_kind,
-                source_id=origin.source_id,
-                account_id=account_id,
-                user_id=origin.user_id,
-                guild_id=origin.guild_id,
-                channel_id=origin.channel_id,
-                model=spec.id,
-                prompt=request.prompt,
-                options=json.dumps(options),
-                picture_count=request.count,
-                private=int(request.private),
-                notify=int(request.notify),
-                locale=origin.locale,
-                state=RequestState.ACCEPTED,
-                application_id=origin.application_id,
-                interaction_token=origin.interaction_token,
-                token_expires_at_ms=origin.token_expires_at_ms,
-                upload_limit_bytes=origin.upload_limit_bytes,
-                created_at_ms=now_ms,
-            )
-            await rows.insert_references(request_id, request.references)
-            await rows.insert_pictures(request_id, holds, prices)
-            return Accepted(request_id, sum(prices.values()))
+    async def keep_draft(
+        self, request: GenerationRequest, *, user_id: int, guild_id: int | None, life_s: float = DRAFT_S
+    ) -> str:
+        """Keep a request for one later press of ``user_id``; returns the draft's id (16 hex)."""
+        return await self._acceptance.keep_draft(request, user_id=user_id, guild_id=guild_id, life_s=life_s)
 
-        accepted = await self._database.write(work)
-        log.info(
-            "request.accepted",
-            request_id=accepted.request_id,
-            cost_credits=accepted.cost_credits,
-            count=request.count,
-            references=len(request.references),
-            guild_id=origin.guild_id,
-            user_id=origin.user_id,
-            repeated=accepted.repeated,
-        )
-        return accepted
-
-    async def _check_room(
-        self, rows: GenerationsRepository, request: GenerationRequest, origin: Origin, free_bytes: int
-    ) -> None:
-        mine = await rows.open_pictures(user_id=origin.user_id)
-        if mine + request.count > self._limits.max_running_per_member:
-            raise TooManyAtOnce(mine, self._limits.max_running_per_member)
-        waiting = await rows.open_pictures()
-        if waiting + request.count > self._limits.max_waiting:
-            raise QueueFull
-        incoming = sum(image.size_bytes for image in request.references)
-        promised = (waiting + request.count) * RESULT_ROOM_BYTES + 2 * incoming
-        if free_bytes < promised + self._limits.disk_reserve_bytes:
-            log.error("disk.short", free_bytes=free_bytes, promised_bytes=promised)
-            raise DiskShort
+    async def draft(self, draft_id: str) -> Draft | None:
+        """Return a draft, expired or taken or not."""
+        return await self._acceptance.draft(draft_id)
 
     async def acknowledged(self, request_id: str, *, message_id: int | None) -> bool:
         """Store that the person has seen that we took it, and where; from now on it runs.
@@ -184,7 +95,7 @@ class Generations:
         now_ms = self._clock.now_ms()
 
         async def work(tx: AsyncConnection) -> bool:
-            taken = await GenerationsRepository(tx).move_request(
+            taken = await GenerationsRepository(tx).requests.move(
                 request_id,
                 RequestState.ACCEPTED,
                 RequestState.RUNNING,
@@ -205,17 +116,18 @@ class Generations:
 
         async def work(tx: AsyncConnection) -> bool:
             rows = GenerationsRepository(tx)
-            if not await rows.move_request(request_id, RequestState.ACCEPTED, RequestState.VOID, settled_at_ms=now_ms):
+            if not await rows.requests.move(request_id, RequestState.ACCEPTED, RequestState.VOID, settled_at_ms=now_ms):
                 return False
-            for picture in await rows.pictures_of(request_id):
+            for picture in await rows.pictures.of(request_id):
                 await end_without_picture(
                     tx,
                     picture.id,
                     UNSENT_STATES,
                     PictureState.CANCELLED,
                     now_ms=now_ms,
-                    failure_code="not_acknowledged",
+                    failure_code=FailureCode.NOT_ACKNOWLEDGED,
                 )
+            await rows.drafts.give_back(request_id)
             return True
 
         voided = await self._database.write(work)
@@ -231,21 +143,26 @@ class Generations:
 
         async def work(tx: AsyncConnection) -> Cancelled | None:
             rows = GenerationsRepository(tx)
-            request = await rows.request(request_id)
+            request = await rows.requests.get(request_id)
             if request is None or not (request.user_id == user_id or moderator):
                 return None
             freed = [
                 ended
-                for picture in await rows.pictures_of(request_id)
+                for picture in await rows.pictures.of(request_id)
                 if (
                     ended := await end_without_picture(
-                        tx, picture.id, UNSENT_STATES, PictureState.CANCELLED, now_ms=now_ms, failure_code="cancelled"
+                        tx,
+                        picture.id,
+                        UNSENT_STATES,
+                        PictureState.CANCELLED,
+                        now_ms=now_ms,
+                        failure_code=FailureCode.CANCELLED,
                     )
                 )
             ]
             sent = [
                 picture
-                for picture in await rows.pictures_of(request_id)
+                for picture in await rows.pictures.of(request_id)
                 if picture.state in {PictureState.SUBMITTING, PictureState.PAINTING, PictureState.FETCHING}
             ]
             return Cancelled(
@@ -278,39 +195,104 @@ class Generations:
     async def open_requests(self, user_id: int) -> list[RequestRow]:
         """Return a person's requests in work, newest first."""
         async with self._database.read() as tx:
-            return await GenerationsRepository(tx).newest_open_requests(user_id)
+            return await GenerationsRepository(tx).requests.running_of(user_id)
+
+    async def in_work(self, user_id: int, *, limit: int) -> tuple[list[RequestView], int]:
+        """Return a person's newest requests in work, wherever they stand, and how many there are."""
+        async with self._database.read() as tx:
+            found = await GenerationsRepository(tx).requests.running_of(user_id)
+            return await self._views.of(tx, found[:limit]), len(found)
+
+    async def load(self, guild_id: int | None) -> tuple[Load, Load]:
+        """Return what is in work for a guild (None: for personal use), and for all together."""
+        async with self._database.read() as tx:
+            return await GenerationsRepository(tx).pictures.load(guild_id)
+
+    async def by_reference(self, user_id: int, reference: str) -> RequestView | None:
+        """Return a person's newest request with this short id (see ``RequestView.reference``)."""
+        async with self._database.read() as tx:
+            return await self._view_of(tx, await GenerationsRepository(tx).requests.by_end(user_id, reference))
+
+    async def by_message(self, message_id: int) -> RequestView | None:
+        """Return the request whose result stands in a message; in a gallery's, too."""
+        async with self._database.read() as tx:
+            return await self._view_of(tx, await GenerationsRepository(tx).requests.of_message(message_id))
+
+    async def _view_of(self, tx: AsyncConnection, row: RequestRow | None) -> RequestView | None:
+        return (await self._views.of(tx, [row], with_balance=True))[0] if row is not None else None
 
     async def view(self, request_id: str) -> RequestView | None:
         """Return everything that a card shows of a request."""
         return await self._views.view(request_id)
 
-    async def history(self, *, user_id: int, guild_id: int | None, page: int) -> HistoryPage:
-        """Return a page (1 is the newest) of a person's requests in a guild."""
+    async def relatives(self, request_id: str) -> Relatives:
+        """Return what a request came of, and the newest of what came of it."""
         async with self._database.read() as tx:
             rows = GenerationsRepository(tx)
-            _, total = await rows.history(user_id, guild_id, limit=0, offset=0)
-            pages = max(-(-total // HISTORY_PAGE), 1)
+            request = await rows.requests.get(request_id)
+            if request is None:
+                return Relatives(None, ())
+            children = await rows.requests.children_of(request_id, limit=CHILDREN_SHOWN)
+            parents = await self._views.parents(tx, [request])
+            return Relatives(parents.get(request_id), tuple(await self._views.relatives(tx, children)))
+
+    async def history(self, *, user_id: int, guild_id: int | None, page: int) -> HistoryPage:
+        """Return a page (1 is the newest) of a person's requests in a guild."""
+        return await self.search(user_id=user_id, guild_id=guild_id, page=page)
+
+    async def search(
+        self,
+        *,
+        user_id: int,
+        guild_id: int | None,
+        text: str = "",
+        model: str | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        with_picture: bool = False,
+        page: int = 1,
+        size: int = HISTORY_PAGE,
+    ) -> HistoryPage:
+        """Return a page of those of a person's requests in a guild that have every word of ``text``, newest first.
+
+        ``until_ms`` is not part of the time; ``with_picture``: only those of which a picture is kept. A page past the
+        last is the last.
+        """
+        wanted = Wanted(text, model, since_ms, until_ms, with_picture)
+        async with self._database.read() as tx:
+            rows = GenerationsRepository(tx).requests
+            _, total = await rows.history(user_id, guild_id, limit=0, offset=0, wanted=wanted)
+            pages = max(-(-total // size), 1)
             page = min(max(page, 1), pages)
-            found, _ = await rows.history(user_id, guild_id, limit=HISTORY_PAGE, offset=(page - 1) * HISTORY_PAGE)
+            found, _ = await rows.history(user_id, guild_id, limit=size, offset=(page - 1) * size, wanted=wanted)
             views = await self._views.of(tx, found)
         return HistoryPage(tuple(views), page, pages)
 
-    async def notices(self, *, user_id: int, guild_id: int | None) -> int:
-        """Count the requests whose pictures wait in the person's history in this guild; each is told once."""
+    async def notices(self, *, user_id: int, guild_id: int | None) -> Notices:
+        """Return what a person was not told yet; say it, then call ``noticed``.
+
+        Nobody else is given the same for NOTICE_S. When saying it failed, it is given again after that.
+        """
         async with self._database.read() as tx:
-            waiting = await GenerationsRepository(tx).unnoticed(user_id, guild_id)
-        if waiting:
-            now_ms = self._clock.now_ms()
+            rows = GenerationsRepository(tx)
+            untold = await rows.deliveries.unnoticed(user_id, guild_id, limit=NOTICES_AT_ONCE)
+            found = [request for request_id in untold if (request := await rows.requests.get(request_id))]
+            views = await self._views.of(tx, found) if found else []
+        now_ms = self._clock.now_ms()
+        self._telling = {request_id: until_ms for request_id, until_ms in self._telling.items() if until_ms > now_ms}
+        views = [view for view in views if view.id not in self._telling]
+        self._telling |= {view.id: now_ms + int(NOTICE_S * 1000) for view in views}
+        failed = [view for view in views if all(p.state is not PictureState.FETCHED for p in view.pictures)]
+        return Notices(tuple(view.id for view in views), len(views) - len(failed), tuple(failed))
 
-            async def work(tx: AsyncConnection) -> list[str]:
-                rows = GenerationsRepository(tx)
-                untold = await rows.unnoticed(user_id, guild_id)  # another command may have told meanwhile
-                for request_id in untold:
-                    await rows.set_delivery(request_id, noticed_at_ms=now_ms)
-                return untold
-
-            waiting = await self._database.write(work)
-        return len(waiting)
+    async def noticed(self, notices: Notices) -> None:
+        """Store that a person was told; from now on undelivered pictures are kept for a limited time only."""
+        now_ms = self._clock.now_ms()
+        await self._database.write(
+            lambda tx: GenerationsRepository(tx).deliveries.mark_noticed(notices.request_ids, now_ms)
+        )
+        for request_id in notices.request_ids:
+            self._telling.pop(request_id, None)
 
     async def posted_again(self, request_id: str, *, channel_id: int, message_id: int) -> None:
         """Note where a picture that waited in the history was posted by its owner."""
@@ -318,21 +300,19 @@ class Generations:
 
         async def work(tx: AsyncConnection) -> None:
             rows = GenerationsRepository(tx)
-            delivery, request = await rows.delivery(request_id), await rows.request(request_id)
+            delivery, request = await rows.deliveries.get(request_id), await rows.requests.get(request_id)
             if delivery is None or request is None or delivery.state is not DeliveryState.KEPT:
                 return
             # A late picture of a private request must never be edited into what its owner made public.
             place = {} if request.private else {"channel_id": channel_id, "message_id": message_id}
-            await rows.set_delivery(request_id, state=DeliveryState.SHOWN, shown_at_ms=now_ms, **place)
+            await rows.deliveries.change(request_id, state=DeliveryState.SHOWN, shown_at_ms=now_ms, **place)
 
         await self._database.write(work)
 
     async def balance(self, *, user_id: int, guild_id: int | None) -> Balance:
         """Return how a person stands."""
         async with self._database.read() as tx:
-            return await balance_of(
-                tx, self._limits.spending, now_ms=self._clock.now_ms(), guild_id=guild_id, user_id=user_id
-            )
+            return await balance_of(tx, self._spending, now_ms=self._clock.now_ms(), guild_id=guild_id, user_id=user_id)
 
     async def statement(self, *, user_id: int, guild_id: int | None, limit: int = 8) -> list[Entry]:
         """Return a person's newest ledger entries."""
@@ -345,18 +325,10 @@ class Generations:
     async def fact(self, name: str) -> str | None:
         """Return something the bot remembers about itself."""
         async with self._database.read() as tx:
-            found = await GenerationsRepository(tx).fact(name)
+            found = await GenerationsRepository(tx).memory.fact(name)
         return found[0] if found else None
 
     async def remember(self, name: str, value: str) -> None:
         """Store something about the bot itself."""
         now_ms = self._clock.now_ms()
-        await self._database.write(lambda tx: GenerationsRepository(tx).remember(name, value, now_ms))
-
-
-async def _provider_left(rows: GenerationsRepository) -> int | None:
-    reading = await rows.fact(CREDITS_FACT)
-    if reading is None:
-        return None
-    value, read_at_ms = reading
-    return int(value) - await rows.promised_credits(read_at_ms)
+        await self._database.write(lambda tx: GenerationsRepository(tx).memory.remember(name, value, now_ms))

@@ -44,11 +44,11 @@ async def end_without_picture(
     Whoever comes second (a cancel and a submit, two ends) changes nothing.
     """
     rows = GenerationsRepository(connection)
-    picture = await rows.picture(picture_id)
+    picture = await rows.pictures.get(picture_id)
     if picture is None or picture.state not in before:
         return None
     await void_if_open(connection, picture, failure_code, now_ms)
-    await rows.move_picture(
+    await rows.pictures.move(
         picture_id,
         before,
         after,
@@ -79,7 +79,7 @@ async def end_with_picture(
     A late picture whose hold was given back already is free.
     """
     rows = GenerationsRepository(connection)
-    picture = await rows.picture(picture_id)
+    picture = await rows.pictures.get(picture_id)
     if picture is None or picture.state is not PictureState.FETCHING:
         return None
     ledger = Ledger(connection, now_ms)
@@ -91,7 +91,7 @@ async def end_with_picture(
             picture.price_credits,
         )
         captured = await ledger.capture(picture.hold_id, final)
-    await rows.move_picture(
+    await rows.pictures.move(
         picture_id,
         {PictureState.FETCHING},
         PictureState.FETCHED,
@@ -112,12 +112,15 @@ async def after_change(connection: AsyncConnection, request_id: str, state: Pict
     """Settle the request when its last picture ended, and let its message be brought up to date."""
     if state in FINAL_STATES:
         await settle_if_over(connection, request_id, now_ms)
-    await GenerationsRepository(connection).reopen_delivery(request_id)
+    deliveries = GenerationsRepository(connection).deliveries
+    await deliveries.reopen(request_id)
+    if state is PictureState.FETCHED:
+        await deliveries.unmark_noticed(request_id)
 
 
 async def settle_if_over(connection: AsyncConnection, request_id: str, now_ms: int) -> None:
     """Settle a running request that has no picture left to wait for."""
     rows = GenerationsRepository(connection)
     values: dict[str, Any] = {"trouble": None, "settled_at_ms": now_ms}
-    if not await rows.unfinished_pictures(request_id):
-        await rows.move_request(request_id, RequestState.RUNNING, RequestState.SETTLED, **values)
+    if not await rows.pictures.count_unfinished(request_id):
+        await rows.requests.move(request_id, RequestState.RUNNING, RequestState.SETTLED, **values)

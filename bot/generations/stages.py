@@ -21,7 +21,7 @@ from bot.generations.settling import (
     end_without_picture,
     void_if_open,
 )
-from bot.generations.states import PictureState
+from bot.generations.states import FailureCode, PictureState
 from bot.generations.store import FileStore
 from bot.media import remove_quietly
 from bot.rivya import (
@@ -43,8 +43,8 @@ class Patience:
 
     ``trust_s``: replay of an unanswered create call. ``submit_s``: uploads and creates that are turned down for now.
     ``deadline_s``: from submission until a picture is called late. ``result_s``: a made picture that can't be fetched
-    now; ``dead_result_s``: one whose every address is dead, or whose bytes are no picture; ``forgotten_s``: past this
-    age, over all restarts, a result is asked for only ``last_try_s`` more.
+    now; ``dead_result_s``: one whose every address is dead, or whose bytes are no picture; ``forgotten_s``: one that
+    our own disk does not take; and past this age, over all restarts, a result is asked for only ``last_try_s`` more.
     """
 
     trust_s: float
@@ -99,7 +99,7 @@ class Stage:
         base = self._catalogue.get(request.model).base_credits
         price = LearnedPrice(request.model, request.resolution, taken, base)
         now_ms = self._clock.now_ms()
-        await self._database.write(lambda tx: GenerationsRepository(tx).learn_price(price, now_ms))
+        await self._database.write(lambda tx: GenerationsRepository(tx).memory.learn_price(price, now_ms))
         log.warning("price.learned", model=request.model, resolution=request.resolution, price_credits=taken)
 
 
@@ -128,7 +128,9 @@ class Endings(Stage):
             self._changed(ended.request_id)
         return ended is not None
 
-    async def lose(self, request: RequestRow, picture: PictureRow, before: set[PictureState], code: str) -> None:
+    async def lose(
+        self, request: RequestRow, picture: PictureRow, before: set[PictureState], code: FailureCode
+    ) -> None:
         """End a picture that was (or may have been) paid for and can't be had: the operator bears it."""
         now_ms = self._clock.now_ms()
 
@@ -141,7 +143,7 @@ class Endings(Stage):
         await asyncio.to_thread(remove_quietly, self._store.incoming(f"result-{picture.id}"))
         self._changed(request.id)
 
-    async def write_off(self, tx: AsyncConnection, picture: PictureRow, code: str, now_ms: int) -> bool:
+    async def write_off(self, tx: AsyncConnection, picture: PictureRow, code: FailureCode, now_ms: int) -> bool:
         """Void a picture's hold and book the operator's loss, once; tells whether it did."""
         if not await void_if_open(tx, picture, code, now_ms):
             return False

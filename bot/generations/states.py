@@ -72,6 +72,24 @@ UNSENT_STATES = frozenset({PictureState.HELD})
 """Nothing is at the provider: cancelling is free."""
 
 
+class FailureCode(StrEnum):
+    """Why a picture brought nothing, where it was not the service that said no (that is a ``RivyaError.code``).
+
+    ``bot.ui.words`` has a sentence for each.
+    """
+
+    REFERENCE_REFUSED = "reference_refused"
+    CANCELLED = "cancelled"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    RESTORED = "restored"
+    INTERNAL = "internal"
+    OVERDUE = "overdue"
+    CREATE_UNKNOWN = "create_unknown"
+    RESULT_GONE = "result_gone"
+    RESULT_TOO_LARGE = "result_too_large"
+    DAMAGED_RESULT = "damaged_result"
+
+
 class ReferenceState(StrEnum):
     """What has become of one reference image."""
 

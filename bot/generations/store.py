@@ -1,4 +1,4 @@
-"""Where the bytes of references and results lie below the data folder."""
+"""Where the bytes of references, results and trays lie below the data folder."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ class FileStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        for folder in ("references", "results", "fitted", "incoming"):
-            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        for folder in self.folders(self.root):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @staticmethod
+    def folders(root: Path) -> list[Path]:
+        """Return the folders that are made below ``root``."""
+        return [root / name for name in ("references", "results", "trays", "fitted", "incoming")]
 
     def absolute(self, relative: str) -> Path:
         """Return the path of a stored file."""
@@ -26,6 +31,15 @@ class FileStore:
     def reference(self, request_id: str, position: int) -> Path:
         """Return where a cleaned reference goes."""
         return self.root / "references" / f"{request_id}-{position}"
+
+    @property
+    def tray_folder(self) -> Path:
+        """Where images of trays lie."""
+        return self.root / "trays"
+
+    def tray_image(self, name: str) -> Path:
+        """Return where an image of a tray goes; ``name`` says nothing of whose it is."""
+        return self.tray_folder / name
 
     def incoming(self, name: str) -> Path:
         """Return where bytes land before they are checked."""

@@ -21,7 +21,7 @@ from bot.generations.settling import (
     after_change,
 )
 from bot.generations.stages import Endings, Stage, Tools, backoff
-from bot.generations.states import PictureState
+from bot.generations.states import FailureCode, PictureState
 from bot.generations.values import Trouble
 from bot.rivya import (
     IdempotencyConflict,
@@ -63,9 +63,9 @@ class Submitting(Stage):
 
         async def commit(tx: AsyncConnection) -> bool:
             rows = GenerationsRepository(tx)
-            won = await rows.move_picture(picture.id, {PictureState.HELD}, PictureState.SUBMITTING, attempt=number)
+            won = await rows.pictures.move(picture.id, {PictureState.HELD}, PictureState.SUBMITTING, attempt=number)
             if won:  # else it was cancelled meanwhile
-                await rows.insert_attempt(picture.id, number, f"nbb-{picture.id}-{number}", body, now_ms)
+                await rows.attempts.add(picture.id, number, f"nbb-{picture.id}-{number}", body, now_ms)
             return won
 
         if self._stopping.is_set():
@@ -113,7 +113,7 @@ class Submitting(Stage):
             first_sent_ms = attempt.first_sent_at_ms or attempt.committed_at_ms
             trusted_until_ms = first_sent_ms + self._patience.trust_s * 1000
             if doubtful and self._clock.now_ms() >= trusted_until_ms:
-                await self._give_up_knowing(request, picture, attempt, "create_unknown")
+                await self._give_up_knowing(request, picture, attempt, FailureCode.CREATE_UNKNOWN)
                 return
             try:
                 async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
@@ -140,7 +140,7 @@ class Submitting(Stage):
 
     async def _attempt(self, picture_id: str, number: int) -> AttemptRow:
         async with self._database.read() as tx:
-            attempt = await GenerationsRepository(tx).attempt(picture_id, number)
+            attempt = await GenerationsRepository(tx).attempts.get(picture_id, number)
         if attempt is None:
             raise AssertionError(f"{picture_id} is submitting without an attempt")
         return attempt
@@ -150,7 +150,7 @@ class Submitting(Stage):
 
         async def work(tx: AsyncConnection) -> None:
             rows = GenerationsRepository(tx)
-            await rows.move_picture(
+            await rows.pictures.move(
                 picture.id,
                 {PictureState.SUBMITTING},
                 PictureState.PAINTING,
@@ -159,7 +159,7 @@ class Submitting(Stage):
                 submitted_at_ms=now_ms,
                 deadline_at_ms=now_ms + int(self._patience.deadline_s * 1000),
             )
-            await rows.end_attempt(picture.id, attempt.number, task.id, now_ms)
+            await rows.attempts.end(picture.id, attempt.number, task.id, now_ms)
 
         await self._database.write(work)
         self._account.worked()
@@ -176,8 +176,8 @@ class Submitting(Stage):
 
         async def back(tx: AsyncConnection) -> None:
             rows = GenerationsRepository(tx)
-            await rows.move_picture(picture.id, {PictureState.SUBMITTING}, PictureState.HELD)
-            await rows.end_attempt(picture.id, attempt.number, error.code, now_ms)
+            await rows.pictures.move(picture.id, {PictureState.SUBMITTING}, PictureState.HELD)
+            await rows.attempts.end(picture.id, attempt.number, error.code, now_ms)
 
         await self._database.write(back)
         patient = now_ms - begun_ms < self._patience.submit_s * 1000
@@ -205,14 +205,14 @@ class Submitting(Stage):
 
         async def work(tx: AsyncConnection) -> None:
             rows = GenerationsRepository(tx)
-            await rows.move_picture(
+            await rows.pictures.move(
                 picture.id,
                 {PictureState.SUBMITTING},
                 PictureState.UNKNOWN,
-                failure_code="create_unknown",
+                failure_code=FailureCode.CREATE_UNKNOWN,
                 next_look_at_ms=first_sent_ms + WRITE_OFF_AFTER_S * 1000,
             )
-            await rows.end_attempt(picture.id, attempt.number, code, now_ms)
+            await rows.attempts.end(picture.id, attempt.number, code, now_ms)
             await after_change(tx, request.id, PictureState.UNKNOWN, now_ms)
 
         await self._database.write(work)

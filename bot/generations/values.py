@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,9 +20,54 @@ class Attachment(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    kind: Literal["discord"] = "discord"
     url: str
     filename: str
     size_bytes: int = Field(ge=0)
+
+
+class StoredImage(BaseModel):
+    """An image whose bytes we have; ``id`` is the picture's, the reference's or the tray image's.
+
+    Whether they are still there, and whether this person may use them, is looked at when the request is accepted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["picture", "reference", "tray"]
+    id: str
+    filename: str
+    size_bytes: int = Field(ge=0)
+
+
+ReferenceImage = Annotated[Attachment | StoredImage, Field(discriminator="kind")]
+
+
+class Derived(StrEnum):
+    """How a request came of another one."""
+
+    AGAIN = "again"
+    """The same request once more."""
+    EDIT = "edit"
+    """A picture of it, changed as the prompt says."""
+    REMIX = "remix"
+    """The same references, with other words or options."""
+    LARGER = "larger"
+    """A picture of it at a higher resolution."""
+    VARIATIONS = "variations"
+    """The same request, four times."""
+    REFERENCE = "reference"
+    """A picture of it among other references."""
+
+
+class Parent(BaseModel):
+    """What a request comes of; without ``position`` it is the whole request."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: str
+    position: int | None = None
+    derived_as: Derived
 
 
 class GenerationRequest(BaseModel):
@@ -32,9 +79,23 @@ class GenerationRequest(BaseModel):
     model: str | None = None
     options: Mapping[str, str] = Field(default_factory=dict)
     count: int = Field(default=1, ge=1, le=MAX_PICTURES)
-    references: tuple[Attachment, ...] = ()
+    references: tuple[ReferenceImage, ...] = ()
     private: bool = False
     notify: bool = False
+    parent: Parent | None = None
+    style: str | None = None
+    """The name of the style whose words are already part of ``prompt``."""
+
+
+class Place(StrEnum):
+    """What kind of place a request stands in: which ways of showing its result there are."""
+
+    SERVER = "server"
+    """A channel of a server that the bot is a member of."""
+    DIRECT = "direct"
+    """A person's direct messages with the bot."""
+    OUTSIDE = "outside"
+    """Where the bot is no member (a person brought it along): there is the interaction's token, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +103,9 @@ class Origin:
     """Where a request comes from: the event, the person, the place, and what may be done there.
 
     ``source_kind`` and ``source_id`` are unique for the event, so that a repeated event makes one request.
-    ``missing_permissions`` are the bot's own that it would need in this channel to post the result.
+    ``guild_id`` is the server whose allowance pays; None: the person's own. ``place_guild_id`` is the server it stands
+    in. ``missing_permissions`` are the bot's own that it would need in this channel to post the result. With
+    ``draft_id``, at most one request ever comes of that draft.
     """
 
     source_kind: str
@@ -56,6 +119,9 @@ class Origin:
     upload_limit_bytes: int
     locale: str = "en-US"
     missing_permissions: tuple[str, ...] = ()
+    place: Place = Place.SERVER
+    place_guild_id: int | None = None
+    draft_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +132,71 @@ class Accepted:
     cost_credits: int
     repeated: bool = False
     """The same event was accepted before; nothing new was held."""
+    pressed_again: bool = False
+    """Repeated by another event: a press before this one took the same draft."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a request would cost, and how its person stands before it."""
+
+    cost_credits: int
+    picture_credits: int
+    balance: Balance
+
+    @property
+    def left_credits(self) -> int | None:
+        """What would be left after it; None: there is no limit."""
+        return None if self.balance.left_credits is None else self.balance.left_credits - self.cost_credits
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A request that is none yet, behind a button or a modal; ``request_id`` is what it became."""
+
+    id: str
+    user_id: int
+    guild_id: int | None
+    request: GenerationRequest
+    expired: bool
+    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceView:
-    """One reference image of a request."""
+    """One reference image of a request; ``id`` is what a StoredImage of it is asked for by."""
 
     position: int
     filename: str
     state: ReferenceState
+    id: str = ""
+    size_bytes: int = 0
+    kept: bool = False
+    """Whether its bytes are on disk."""
+    source_kind: str = "discord"
+    source_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelativeView:
+    """A request that another one came of, or that came of it.
+
+    ``position`` is the parent's picture that it came of, None for the request as a whole.
+    """
+
+    id: str
+    user_id: int
+    guild_id: int | None
+    private: bool
+    removed_by: int | None
+    prompt: str
+    derived_as: Derived
+    position: int | None
+    created_at_ms: int
+    place_guild_id: int | None = None
+    channel_id: int | None = None
+    message_id: int | None = None
+    """Where its result stands, when it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +227,9 @@ class RequestView:
     """Everything that a card shows of a request, read in one snapshot.
 
     ``options`` are complete (defaults filled in). ``queue_position`` is 1 for the next one, None when nothing waits.
-    ``expected_s`` is what this model and size took lately, in seconds per picture. ``trouble`` says what is waited
-    for when something takes longer than it should (see ``Trouble``).
+    ``expected_s`` is what this model and size took lately, in seconds per picture, None when none was made lately;
+    ``expected_at_ms`` is when its last picture should come by that, None when nothing can be told. ``trouble`` says
+    what is waited for when something takes longer than it should (see ``Trouble``).
     """
 
     id: str
@@ -131,8 +254,19 @@ class RequestView:
     trouble: str | None = None
     queue_position: int | None = None
     expected_s: float | None = None
+    expected_at_ms: int | None = None
     now_ms: int = 0
     balance: Balance | None = None
+    place: Place = Place.SERVER
+    place_guild_id: int | None = None
+    style: str | None = None
+    parent: RelativeView | None = None
+    removed_by: int | None = None
+    """Who had its message deleted through the bot."""
+    prices: Mapping[str, int] = field(default_factory=dict)
+    """What a picture of this model costs now, by resolution ("" where it has none); empty when it can't be had."""
+    has_gallery: bool = False
+    """Whether the server that it stands in has a gallery."""
 
     @property
     def reference(self) -> str:
@@ -161,12 +295,43 @@ class RequestView:
 
 
 @dataclass(frozen=True, slots=True)
+class Notices:
+    """What a person is to be told of their requests that could not be shown to them; false when there is nothing.
+
+    ``waiting`` counts requests with pictures that wait in the history; ``failed`` are those that brought none.
+    """
+
+    request_ids: tuple[str, ...] = ()
+    waiting: int = 0
+    failed: tuple[RequestView, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.request_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Relatives:
+    """What a request came of, and what came of it (oldest first)."""
+
+    parent: RelativeView | None
+    children: tuple[RelativeView, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryPage:
     """A person's requests, newest first."""
 
     requests: tuple[RequestView, ...]
     page: int
     pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many pictures wait to be sent, and how many were sent and are not there yet."""
+
+    waiting: int
+    painting: int
 
 
 @dataclass(frozen=True, slots=True)

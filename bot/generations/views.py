@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.credits.quotas import SpendingPolicy, balance_of
-from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
+from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import WRITE_OFF_AFTER_S
-from bot.generations.states import PictureState
-from bot.generations.values import PictureView, ReferenceView, RequestView
+from bot.generations.states import DeliveryState, PictureState
+from bot.generations.values import Derived, PictureView, Place, ReferenceView, RelativeView, RequestView
 from bot.rivya import Catalogue, DurationBook
 from bot.storage import Database
 
@@ -29,6 +29,7 @@ class Views:
         spending: SpendingPolicy,
         clock: Clock,
         position: Callable[[str], int | None],
+        max_running: int,
     ) -> None:
         self._database = database
         self._catalogue = catalogue
@@ -36,11 +37,12 @@ class Views:
         self._spending = spending
         self._clock = clock
         self._position = position
+        self._max_running = max_running
 
     async def view(self, request_id: str) -> RequestView | None:
         """Return the view of one request with its owner's balance, all from one snapshot."""
         async with self._database.read() as tx:
-            request = await GenerationsRepository(tx).request(request_id)
+            request = await GenerationsRepository(tx).requests.get(request_id)
             if request is None:
                 return None
             (view,) = await self.of(tx, [request], with_balance=True)
@@ -52,9 +54,9 @@ class Views:
         """Return the views of several requests, in their order."""
         rows = GenerationsRepository(tx)
         ids = [request.id for request in found]
-        deliveries = {delivery.request_id: delivery for delivery in await rows.deliveries_of(*ids)}
+        deliveries = {delivery.request_id: delivery for delivery in await rows.deliveries.of(*ids)}
         pictures: defaultdict[str, list[PictureView]] = defaultdict(list)
-        for picture in await rows.pictures_of(*ids):
+        for picture in await rows.pictures.of(*ids):
             pictures[picture.request_id].append(
                 PictureView(
                     id=picture.id,
@@ -76,8 +78,22 @@ class Views:
                 )
             )
         references: defaultdict[str, list[ReferenceView]] = defaultdict(list)
-        for image in await rows.references_of(*ids):
-            references[image.request_id].append(ReferenceView(image.position, image.filename, image.state))
+        for image in await rows.references.of(*ids):
+            references[image.request_id].append(
+                ReferenceView(
+                    position=image.position,
+                    filename=image.filename,
+                    state=image.state,
+                    id=str(image.id),
+                    size_bytes=image.size_bytes or image.declared_bytes,
+                    kept=image.path is not None,
+                    source_kind=image.source_kind,
+                    source_id=image.source_id,
+                )
+            )
+        parents = await self.parents(tx, found)
+        guild_ids = {request.place_guild_id for request in found if request.place_guild_id is not None}
+        galleries = await rows.guilds.with_gallery(*guild_ids) if guild_ids else set()
         now_ms = self._clock.now_ms()
         views = []
         for request in found:
@@ -87,6 +103,8 @@ class Views:
                 balance = await balance_of(
                     tx, self._spending, now_ms=now_ms, guild_id=request.guild_id, user_id=request.user_id
                 )
+            position = self._position(request.id)
+            lately_s = self._durations.lately_s(request.model, request.resolution)
             views.append(
                 RequestView(
                     id=request.id,
@@ -109,13 +127,82 @@ class Views:
                     delivered_channel_id=delivery.channel_id,
                     delivered_message_id=delivery.message_id,
                     trouble=request.trouble,
-                    queue_position=self._position(request.id),
-                    expected_s=self._durations.expected_s(request.model, request.resolution),
+                    queue_position=position,
+                    expected_s=lately_s,
+                    expected_at_ms=self._expected_at(pictures[request.id], position, lately_s, now_ms),
                     now_ms=now_ms,
                     balance=balance,
+                    place=Place(request.place),
+                    place_guild_id=request.place_guild_id,
+                    style=request.style,
+                    parent=parents.get(request.id),
+                    removed_by=request.removed_by,
+                    prices=self._catalogue.prices(request.model),
+                    has_gallery=request.place_guild_id in galleries,
                 )
             )
         return views
+
+    def _expected_at(
+        self, made: Sequence[PictureView], position: int | None, lately_s: float | None, now_ms: int
+    ) -> int | None:
+        """Estimate when the last of a request's pictures comes, if all who wait want what takes as long.
+
+        A place at the provider frees up once in ``lately_s`` for each of ``max_running``. None for what takes longer
+        than usual by now.
+        """
+        if lately_s is None:
+            return None
+        each_ms = int(lately_s * 1000)
+        sent = [picture for picture in made if picture.state in {PictureState.SUBMITTING, PictureState.PAINTING}]
+        ends = [(picture.submitted_at_ms or now_ms) + each_ms for picture in sent]
+        held = sum(picture.state is PictureState.HELD for picture in made)
+        if held:
+            ahead = position - 1 if position is not None else 0
+            rounds = -(-(ahead + held) // self._max_running) if position is not None else 0
+            ends.append(now_ms + (rounds + 1) * each_ms)
+        last_ms = max(ends, default=None)
+        return last_ms if last_ms is not None and last_ms > now_ms else None
+
+    async def parents(self, tx: AsyncConnection, children: Sequence[RequestRow]) -> dict[str, RelativeView]:
+        """Return what requests came of, by the children's ids."""
+        wanted = {child.parent_id for child in children if child.parent_id is not None}
+        if not wanted:
+            return {}
+        found = {row.id: row for row in await GenerationsRepository(tx).requests.some(*wanted)}
+        places = await self._places(tx, *wanted)
+        return {
+            child.id: _relative(found[child.parent_id], child, places.get(child.parent_id))
+            for child in children
+            if child.parent_id in found
+        }
+
+    async def relatives(self, tx: AsyncConnection, children: Sequence[RequestRow]) -> list[RelativeView]:
+        """Return requests as what came of another one."""
+        places = await self._places(tx, *(child.id for child in children))
+        return [_relative(child, child, places.get(child.id)) for child in children]
+
+    async def _places(self, tx: AsyncConnection, *request_ids: str) -> dict[str, DeliveryRow]:
+        deliveries = await GenerationsRepository(tx).deliveries.of(*request_ids)
+        return {row.request_id: row for row in deliveries if row.state is DeliveryState.SHOWN}
+
+
+def _relative(request: RequestRow, child: RequestRow, stands: DeliveryRow | None) -> RelativeView:
+    """Return ``request``; ``child`` is the one of the two that says how they are related."""
+    return RelativeView(
+        id=request.id,
+        user_id=request.user_id,
+        guild_id=request.guild_id,
+        private=bool(request.private),
+        removed_by=request.removed_by,
+        prompt=request.prompt,
+        derived_as=Derived(child.derived_as or Derived.AGAIN),
+        position=child.parent_position,
+        created_at_ms=request.created_at_ms,
+        place_guild_id=request.place_guild_id,
+        channel_id=(stands.channel_id if stands is not None else None) or request.channel_id,
+        message_id=stands.message_id if stands is not None else None,
+    )
 
 
 def _hold_ends_at(picture: PictureRow) -> int | None:

@@ -11,7 +11,7 @@ from bot.generations.settling import (
     after_change,
 )
 from bot.generations.stages import Endings, Stage, Tools, backoff
-from bot.generations.states import PictureState
+from bot.generations.states import FailureCode, PictureState
 from bot.generations.values import Trouble
 from bot.rivya import (
     NotFound,
@@ -91,7 +91,7 @@ class Waiting(Stage):
         final_credits = task.final_credits
 
         async def work(tx: AsyncConnection) -> bool:
-            return await GenerationsRepository(tx).move_picture(
+            return await GenerationsRepository(tx).pictures.move(
                 picture.id,
                 {PictureState.PAINTING, PictureState.OVERDUE},
                 PictureState.FETCHING,
@@ -113,11 +113,11 @@ class Waiting(Stage):
         now_ms = self._clock.now_ms()
 
         async def work(tx: AsyncConnection) -> None:
-            await GenerationsRepository(tx).move_picture(
+            await GenerationsRepository(tx).pictures.move(
                 picture.id,
                 {PictureState.PAINTING},
                 PictureState.OVERDUE,
-                failure_code="overdue",
+                failure_code=FailureCode.OVERDUE,
                 next_look_at_ms=now_ms + LATE_LOOK_S * 1000,
             )
             await after_change(tx, request.id, PictureState.OVERDUE, now_ms)
@@ -129,11 +129,11 @@ class Waiting(Stage):
     async def look_again(self, picture: PictureRow) -> bool:
         """Ask after a late picture, or end an unknown one whose day is over; True when it can be driven on."""
         async with self._database.read() as tx:
-            request = await GenerationsRepository(tx).request(picture.request_id)
+            request = await GenerationsRepository(tx).requests.get(picture.request_id)
         if request is None:
             return False
         if picture.state is PictureState.UNKNOWN:
-            await self._endings.lose(request, picture, {PictureState.UNKNOWN}, "create_unknown")
+            await self._endings.lose(request, picture, {PictureState.UNKNOWN}, FailureCode.CREATE_UNKNOWN)
             return False
         try:
             task = await self._client.status(picture.task_id or "")
@@ -144,17 +144,17 @@ class Waiting(Stage):
                 return True
         age_s = (self._clock.now_ms() - (picture.submitted_at_ms or 0)) / 1000
         if age_s >= FORGOTTEN_S:
-            await self._endings.lose(request, picture, {PictureState.OVERDUE}, "overdue")
+            await self._endings.lose(request, picture, {PictureState.OVERDUE}, FailureCode.OVERDUE)
             return False
         now_ms = self._clock.now_ms()
         pause_s = LATE_LOOK_S if age_s < WRITE_OFF_AFTER_S else VERY_LATE_LOOK_S
 
         async def work(tx: AsyncConnection) -> bool:
             rows = GenerationsRepository(tx)
-            await rows.set_picture(picture.id, next_look_at_ms=now_ms + pause_s * 1000)
-            if age_s < WRITE_OFF_AFTER_S or not await self._endings.write_off(tx, picture, "overdue", now_ms):
+            await rows.pictures.change(picture.id, next_look_at_ms=now_ms + pause_s * 1000)
+            if age_s < WRITE_OFF_AFTER_S or not await self._endings.write_off(tx, picture, FailureCode.OVERDUE, now_ms):
                 return False
-            await rows.set_picture(picture.id, charged_credits=0)
+            await rows.pictures.change(picture.id, charged_credits=0)
             await after_change(tx, request.id, PictureState.OVERDUE, now_ms)
             return True
 

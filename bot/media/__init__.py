@@ -7,6 +7,7 @@ picture is decoded at a time in the whole process, so memory stays flat however 
 - `prepare_reference`: a person's image made ready for upload (checked, upright, without location)
 - `inspect_result`: a paid picture checked to its last byte
 - `fit`, `fit_message`: pictures brought under an upload limit
+- `thumbnail`: a small picture of one, for lists
 - `commit_file`, `sync_folder`, `remove_quietly`, `free_bytes`: files that survive a power cut
 """
 
@@ -22,6 +23,7 @@ from bot.media.references import (
 )
 from bot.media.results import DamagedResult, ResultInfo, inspect_result
 from bot.media.sniffing import HEAD_BYTES, ImageKind, sniff
+from bot.media.thumbnails import thumbnail
 
 __all__ = [
     "HEAD_BYTES",
@@ -45,4 +47,5 @@ __all__ = [
     "remove_quietly",
     "sniff",
     "sync_folder",
+    "thumbnail",
 ]

@@ -31,7 +31,16 @@ UPRIGHT = {
 
 def decode(stream: BinaryIO, kind: ImageKind, size: tuple[int, int]) -> Image.Image:
     """Decode a picture fully; ``size`` is what its header promised. Raises `NotWhole`."""
-    return _load(stream, kind, size, sketch=False)
+    return _load(stream, kind, size)
+
+
+def sketch(stream: BinaryIO, kind: ImageKind, size: tuple[int, int], *, side: int) -> Image.Image:
+    """Decode a picture whose longer side only needs ``side`` pixels: a JPEG in a fraction of its size, others fully.
+
+    Raises `NotWhole`.
+    """
+    scale = max(1, max(size) // side)
+    return _load(stream, kind, size, least=(max(1, size[0] // scale), max(1, size[1] // scale)))
 
 
 def verify(stream: BinaryIO, kind: ImageKind, size: tuple[int, int]) -> None:
@@ -41,18 +50,20 @@ def verify(stream: BinaryIO, kind: ImageKind, size: tuple[int, int]) -> None:
     this can't see is a JPEG whose data ends early and is closed with an end marker all the same: libjpeg fills the
     rest with grey and only warns, which Pillow does not pass on.
     """
-    _load(stream, kind, size, sketch=True).close()
+    _load(stream, kind, size, least=(max(1, size[0] // 8), max(1, size[1] // 8))).close()
 
 
-def _load(stream: BinaryIO, kind: ImageKind, size: tuple[int, int], *, sketch: bool) -> Image.Image:
+def _load(
+    stream: BinaryIO, kind: ImageKind, size: tuple[int, int], *, least: tuple[int, int] | None = None
+) -> Image.Image:
     if size[0] * size[1] > MAX_PIXELS:
         raise NotWhole(f"{size[0]} × {size[1]} pixels are not decoded")
     try:
         image = Image.open(stream, formats=[kind.value])
         if image.size != size:
             raise NotWhole(f"the picture is {image.size}, its header said {size}")
-        if sketch:
-            image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))
+        if least is not None:
+            image.draft(None, least)  # the smallest that is no smaller; only JPEG knows how
         image.load()
     except (MemoryError, NotWhole):
         raise

@@ -90,21 +90,38 @@ def prepare_reference(
     if size_bytes > max_bytes:
         raise ReferenceRefused(filename, f"is {_megabytes(size_bytes, max_bytes)}.")
     try:
-        layout = read_layout(source.read_bytes())
-        if layout.animated:
-            raise ReferenceRefused(
-                filename, "is animated; only still images work. A screenshot of the frame you want does it."
-            )
-        if layout.pixels > max_pixels:
-            raise ReferenceRefused(filename, f"is {_megapixels(layout.pixels, max_pixels)}.")
         temporary = destination.with_name(destination.name + ".part")
         remove_quietly(temporary)
         try:
-            return _write(layout, source, temporary, destination, filename=filename, max_bytes=max_bytes)
+            # The file's bytes are let go before its pixels are in memory.
+            picture = _write(source, temporary, filename=filename, max_bytes=max_bytes, max_pixels=max_pixels)
+            if picture.changed is not ReferenceChange.ROTATED:
+                with ONE_AT_A_TIME, temporary.open("rb") as file:
+                    verify(file, picture.kind, (picture.width, picture.height))
+            commit_file(temporary, destination)
         finally:
             remove_quietly(temporary)
     except NotWhole as error:
         raise ReferenceRefused(filename, "is damaged and can't be read.") from error
+    with destination.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return PreparedReference(
+        destination,
+        picture.kind.mime,
+        picture.width,
+        picture.height,
+        destination.stat().st_size,
+        sha256,
+        picture.changed,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    kind: ImageKind
+    width: int
+    height: int
+    changed: ReferenceChange
 
 
 def _check_kind(filename: str, kind: ImageKind | None, allowed: frozenset[str]) -> None:
@@ -124,29 +141,28 @@ def _check_kind(filename: str, kind: ImageKind | None, allowed: frozenset[str]) 
     raise ReferenceRefused(filename, f"is {found}. {listed} images work.")
 
 
-def _write(
-    layout: Layout, source: Path, temporary: Path, destination: Path, *, filename: str, max_bytes: int
-) -> PreparedReference:
-    width, height, kind, orientation = layout.width, layout.height, layout.kind, layout.orientation
-    if orientation != 1:
+def _write(source: Path, temporary: Path, *, filename: str, max_bytes: int, max_pixels: int) -> _Written:
+    """Write what may leave the machine to ``temporary``; nothing of the source is in memory afterwards."""
+    layout = read_layout(source.read_bytes())
+    if layout.animated:
+        raise ReferenceRefused(
+            filename, "is animated; only still images work. A screenshot of the frame you want does it."
+        )
+    if layout.pixels > max_pixels:
+        raise ReferenceRefused(filename, f"is {_megapixels(layout.pixels, max_pixels)}.")
+    if layout.orientation != 1:
         with ONE_AT_A_TIME:
             _write_upright(layout, temporary, filename, max_bytes)
-        if orientation >= 5:
-            width, height = height, width
-        changed = ReferenceChange.ROTATED
+        sideways = layout.orientation >= 5
+        width, height = (layout.height, layout.width) if sideways else (layout.width, layout.height)
+        return _Written(layout.kind, width, height, ReferenceChange.ROTATED)
+    if layout.clean:
+        _link_or_copy(source, temporary)
     else:
-        changed = ReferenceChange.NONE if layout.clean else ReferenceChange.METADATA
-        if layout.clean:
-            _link_or_copy(source, temporary)
-        else:
-            with temporary.open("xb") as file:
-                file.writelines(layout.pieces)
-        with ONE_AT_A_TIME, temporary.open("rb") as file:
-            verify(file, kind, (width, height))
-    commit_file(temporary, destination)
-    with destination.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return PreparedReference(destination, kind.mime, width, height, destination.stat().st_size, sha256, changed)
+        with temporary.open("xb") as file:
+            file.writelines(layout.pieces)
+    changed = ReferenceChange.NONE if layout.clean else ReferenceChange.METADATA
+    return _Written(layout.kind, layout.width, layout.height, changed)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

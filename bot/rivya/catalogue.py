@@ -269,6 +269,14 @@ class Catalogue:
         learned = self._learned.get((model_id, resolution))
         return learned.credits if learned else self.get(model_id).base_credits
 
+    def prices(self, model_id: str) -> dict[str, int]:
+        """Return what one picture costs by resolution ("" where there is none to choose); {} while it can't be had."""
+        spec = self._models.get(model_id)
+        if spec is None or spec.id in self._closed:
+            return {}
+        sizes = spec.options["resolution"].choices if "resolution" in spec.options else ("",)
+        return {size: self.price_credits(spec.id, size or None) for size in sizes}
+
     def learn_price(self, model_id: str, resolution: str | None, credits_taken: int) -> bool:
         """Note what an answer said a picture costs; return whether that changed the price.
 

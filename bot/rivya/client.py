@@ -255,7 +255,7 @@ async def _logged(operation: str, call: Callable[[], Awaitable[ValueT]]) -> Valu
             code=error.code,
             provider_code=error.provider_code,
             http_status=error.http_status,
-            request_id=error.request_id,
+            provider_request_id=error.request_id,
             reason=str(error),
         )
         raise

@@ -59,6 +59,11 @@ class DurationBook:
         """Return how long such a picture takes: the median, in seconds."""
         return statistics.median(self._sample(model, resolution))
 
+    def lately_s(self, model: str, resolution: str | None) -> float | None:
+        """Return how long such pictures took lately: the median, in seconds; None when none was seen."""
+        seen = self._seen.get((model, resolution))
+        return statistics.median(seen) if seen else None
+
     def schedule(self, model: str, resolution: str | None, elapsed_s: float) -> float:
         """Return how many seconds to wait for the next poll, ``elapsed_s`` seconds after submission."""
         plan = self._plans.get((model, resolution))

@@ -69,7 +69,7 @@ async def with_retries(
             code=error.code,
             attempt=state.attempt_number,
             wait_s=round(state.upcoming_sleep, 2),
-            request_id=error.request_id,
+            provider_request_id=error.request_id,
         )
 
     async def attempt() -> ValueT:

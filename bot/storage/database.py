@@ -4,6 +4,9 @@ SQLite in WAL mode with ``synchronous=FULL``. One writer connection, on which ev
 a few readers beside it. (``engine.begin()`` alone begins deferred: two such transactions can both read a balance before
 either writes.) Every write runs in a task of its own that no caller's cancellation reaches: it commits or it fails, and
 the caller who was cancelled reads the state again.
+
+A commit waits some milliseconds for the disk. What comes to be written meanwhile is written together, each piece of
+work behind a savepoint of its own, and committed by the next one: nobody is answered before the disk has it.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
+from contextvars import Context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +28,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from bot.errors import StorageError
+from bot.errors import StorageDown, StorageError
 from bot.storage.migrations import upgrade
 
 log = structlog.get_logger(__name__)
@@ -31,8 +36,39 @@ T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 READERS = 4
+MOST_TOGETHER = 32
+"""Pieces of work in one commit, so that the first of many does not wait for all of them."""
 BUSY_TIMEOUT_MS = 10_000
+_DOWN = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+"""What a transaction is refused with for reasons of the machine's, which may pass."""
 APPLICATION_ID = int.from_bytes(b"NBot")
+
+
+class _Order:
+    """One piece of work to be written; ``done`` says what came of it."""
+
+    __slots__ = ("done", "work")
+
+    def __init__(self, work: Work[Any], done: asyncio.Future[Any]) -> None:
+        self.work = work
+        self.done = done
+
+    def succeed(self, result: Any) -> None:
+        if not self.done.done():
+            self.done.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 class Database:
@@ -43,13 +79,18 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._writes: set[asyncio.Task[Any]] = set()
+        self._orders: deque[_Order] = deque()
+        self._writing: asyncio.Task[None] | None = None
         self._closed = False
+        self.down: str | None = None
+        """Why the last transaction could not be written, in the operator's words; None when it was."""
 
     async def write(self, work: Work[T]) -> T:
-        """Run ``work`` in one BEGIN IMMEDIATE transaction and commit it, whatever happens to the caller.
+        """Run ``work`` in a BEGIN IMMEDIATE transaction and commit it, whatever happens to the caller.
 
         ``work`` must await nothing but its connection. If the caller is cancelled the transaction still runs to its
-        end; what came of it is in the rows. Raises StorageError when the database is closed.
+        end; what came of it is in the rows. Raises StorageError when the database is closed, StorageDown when its file
+        can't be written to: then nothing was.
         """
         self._check_open()
         task = asyncio.get_running_loop().create_task(self._transact(work))
@@ -58,8 +99,65 @@ class Database:
         return await asyncio.shield(task)
 
     async def _transact(self, work: Work[T]) -> T:
+        try:
+            result: T = await self._in_turn(work)
+        except DBAPIError as error:
+            if _primary_code(error) not in _DOWN:
+                raise
+            said = _explain(error, self.path)
+            if said != self.down:
+                log.error("database.down", reason=said)  # noqa: TRY400 - who called says where
+            self.down = said
+            raise StorageDown(said) from error
+        if self.down is not None:
+            log.info("database.well_again")
+            self.down = None
+        return result
+
+    async def _in_turn(self, work: Work[T]) -> T:
+        order = _Order(work, asyncio.get_running_loop().create_future())
+        self._orders.append(order)
+        if self._writing is None:
+            # In a context of its own: it writes for many, and its log lines are nobody's in particular.
+            self._writing = asyncio.get_running_loop().create_task(self._write_all(), context=Context())
+        result: T = await order.done
+        return result
+
+    async def _write_all(self) -> None:
+        batch: list[_Order] = []
+        try:
+            while self._orders:
+                batch = [self._orders.popleft() for _ in range(min(len(self._orders), MOST_TOGETHER))]
+                try:
+                    await self._write_together(batch)
+                except Exception as error:  # noqa: BLE001 - whoever ordered it hears of it
+                    for order in batch:
+                        order.fail(error)
+        finally:  # also when the loop itself is ending
+            self._writing = None
+            for order in (*batch, *self._orders):
+                order.fail(StorageError("The database is closed: the bot is stopping."))
+            self._orders.clear()
+
+    async def _write_together(self, batch: list[_Order]) -> None:
+        """Write each order's rows and commit them; raises what leaves none of them written."""
+        results: list[tuple[_Order, Any]] = []
         async with self._writer.begin() as connection:
-            return await work(connection)
+            if len(batch) == 1:
+                results.append((batch[0], await batch[0].work(connection)))
+            else:
+                for order in batch:
+                    savepoint = await connection.begin_nested()
+                    try:
+                        result = await order.work(connection)
+                    except Exception as error:  # noqa: BLE001 - that one's only: the others are written
+                        await savepoint.rollback()
+                        order.fail(error)
+                    else:
+                        await savepoint.commit()
+                        results.append((order, result))
+        for order, result in results:
+            order.succeed(result)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -93,7 +191,7 @@ async def open_database(url: str, *, exclusive: bool = True) -> AsyncIterator[Da
     written, is damaged, or was written by a newer version.
     """
     path = database_path(url)
-    lock = _take_lock(path) if exclusive else None
+    lock = await asyncio.to_thread(take_lock, path) if exclusive else None
     try:
         database = await _connect(url, path, exclusive=exclusive)
     except BaseException:
@@ -123,7 +221,7 @@ def is_in_use(path: Path) -> bool:
     """Tell whether a process of the bot holds the database at ``path``."""
     try:
         descriptor = os.open(_lock_path(path), os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
+    except (OSError, RuntimeError):
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,6 +239,8 @@ async def _connect(url: str, path: Path, *, exclusive: bool) -> Database:
         verdict = await asyncio.to_thread(_first_look, path, whole=exclusive)
     except sqlite3.Error as error:
         raise StorageError(_explain(error, path)) from error
+    except OSError as error:
+        raise StorageError(_explain(error, path)) from error
     if verdict != "ok":
         raise StorageError(_damaged(path))
     database = Database(
@@ -151,6 +251,9 @@ async def _connect(url: str, path: Path, *, exclusive: bool) -> Database:
     try:
         if exclusive:
             await database.write(_bring_up)
+    except StorageDown as error:
+        await database.close()
+        raise StorageError(str(error)) from error
     except DBAPIError as error:
         await database.close()
         raise StorageError(_explain(error, path)) from error
@@ -213,7 +316,8 @@ def _engine(url: str, *, pool_size: int, immediate: bool, query_only: bool = Fal
 
 
 def _lock_path(path: Path) -> Path:
-    return path.with_name(path.name + ".lock")
+    # Beside the file itself, whatever name it was reached by: by a link, one file would have two locks.
+    return (real := path.resolve()).with_name(real.name + ".lock")
 
 
 def _release(lock: int | None) -> None:
@@ -221,24 +325,46 @@ def _release(lock: int | None) -> None:
         os.close(lock)
 
 
-def _take_lock(path: Path) -> int:
+def take_lock(path: Path) -> int:
+    """Take the lock that one process only can have on the database at ``path``; closing what is returned gives it back.
+
+    Raises StorageError when another process has it, or where no file can be made.
+    """
     # The lock is on a file beside the database: closing any descriptor of the database itself would drop SQLite's own
     # POSIX locks on it.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = lock_file(_lock_path(path))
+    except RuntimeError as error:
+        raise StorageError(f"{path} is a link that leads to itself.") from error
+    except BlockingIOError as error:
+        raise StorageError(
+            f"Another process of the bot is using {path}. Stop it first: two of them would spend the same credits."
+        ) from error
     except OSError as error:
         raise StorageError(
             f"The folder {path.parent} can't be written to ({error.strerror}). Make it writable for the bot's user."
         ) from error
+    return descriptor
+
+
+def lock_file(path: Path) -> int:
+    """Make and lock the file ``path`` until the descriptor that is returned is closed, or the process ends.
+
+    Raises BlockingIOError when another process has the lock, OSError where the file can't be made.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    except OSError:
         os.close(descriptor)
-        raise StorageError(
-            f"Another process of the bot is using {path}. Stop it first: two of them would spend the same credits."
-        ) from error
+        raise
     return descriptor
+
+
+def _primary_code(error: DBAPIError) -> int | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else int(code) & 0xFF
 
 
 def _explain(error: Exception, path: Path) -> str:
@@ -250,15 +376,17 @@ def _explain(error: Exception, path: Path) -> str:
             f"The database {path} can't be opened for writing. "
             "Give the bot's user the right to write it and its folder."
         )
+    if "disk i/o" in reason:
+        return f"The disk that holds {path} does not take what is written to it. Look at the disk and its quota."
     if "full" in reason:
-        return f"The disk that holds {path} is full. Make room and start again; nothing is lost."
+        return f"The disk that holds {path} is full. Make room; nothing is lost."
     if "locked" in reason or "busy" in reason:
-        return f"The database {path} is locked by another program. Close that program and start again."
+        return f"The database {path} is locked by another program. Close that program."
     return f"The database {path} can't be used: {reason}"
 
 
 def _damaged(path: Path) -> str:
     return (
-        f"The database {path} is damaged. Move it and its -wal file aside and put your newest backup in its place; "
-        "`sqlite3 FILE .recover` can often read the damaged one."
+        f"The database {path} is damaged. Move it and its -wal file aside and bring back your newest backup "
+        "(`nano-banana-bot restore FOLDER`); `sqlite3 FILE .recover` can often read the damaged one."
     )

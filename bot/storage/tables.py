@@ -139,6 +139,17 @@ requests = Table(
     Column("acknowledged_at_ms", BigInteger),
     Column("settled_at_ms", BigInteger),
     Column("hidden_at_ms", BigInteger),  # the person removed it from their history
+    # What it came of: "again", "edit", … of a whole request, or of one picture of it.
+    Column("parent_id", ForeignKey("requests.id")),
+    Column("parent_position", Integer),
+    Column("derived_as", String),
+    Column("style", String),  # the name of the style whose words are part of the prompt
+    # "server"; "direct": with the bot alone; "outside": where the bot is no member and has but the interaction's token.
+    Column("place", String, nullable=False, server_default=text("'server'")),
+    Column("place_guild_id", BigInteger),  # the server it stands in, also where it is paid for personally
+    Column("removed_at_ms", BigInteger),  # its message was deleted through the bot
+    Column("removed_by", BigInteger),
+    Column("void_told_at_ms", BigInteger),  # when its person was told that it was not taken
     UniqueConstraint("source_kind", "source_id"),
     CheckConstraint("state IN ('accepted', 'running', 'settled', 'void')", name="state"),
     CheckConstraint("picture_count BETWEEN 1 AND 4", name="picture_count"),
@@ -146,6 +157,9 @@ requests = Table(
 Index("ix_requests_state", requests.c.state, sqlite_where=text("state IN ('accepted', 'running')"))
 Index("ix_requests_user", requests.c.user_id, requests.c.created_at_ms)
 Index("ix_requests_token", requests.c.token_expires_at_ms, sqlite_where=text("interaction_token IS NOT NULL"))
+Index("ix_requests_untold", requests.c.created_at_ms, sqlite_where=text("state = 'void' AND void_told_at_ms IS NULL"))
+Index("ix_requests_parent", requests.c.parent_id, sqlite_where=text("parent_id IS NOT NULL"))
+Index("ix_requests_message", requests.c.message_id)
 
 reference_images = Table(
     "reference_images",
@@ -166,6 +180,10 @@ reference_images = Table(
     Column("upload_url", Text),
     Column("uploaded_at_ms", BigInteger),
     Column("refusal", Text),
+    # Fetched from source_url when it is "discord". Else it is one whose bytes we have, "picture", "reference" (of an
+    # earlier request) or "tray", and source_id is that row's.
+    Column("source_kind", String, nullable=False, server_default=text("'discord'")),
+    Column("source_id", String),
     UniqueConstraint("request_id", "position"),
     CheckConstraint("state IN ('waiting', 'ready', 'uploaded', 'refused', 'dropped')", name="state"),
 )
@@ -246,6 +264,113 @@ deliveries = Table(
     CheckConstraint("state IN ('waiting', 'due', 'shown', 'kept', 'withdrawn')", name="state"),
 )
 Index("ix_deliveries_open", deliveries.c.state, sqlite_where=text("state IN ('waiting', 'due')"))
+Index("ix_deliveries_message", deliveries.c.message_id)
+
+# --- what people keep and choose ---
+
+# A request that is not one yet: behind a button or a modal, until it expires. Nothing is held for it.
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("guild_id", BigInteger),
+    Column("request", Text, nullable=False),  # JSON of a GenerationRequest
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("request_id", ForeignKey("requests.id"), unique=True),  # what it became: at most one
+)
+Index("ix_drafts_expires", drafts.c.expires_at_ms)
+
+tray_images = Table(
+    "tray_images",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("filename", String, nullable=False),
+    Column("path", String),  # relative to the data folder; NULL when the bytes are gone
+    Column("mime", String, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger, nullable=False),
+    Column("removed_at_ms", BigInteger),  # it is in no tray any more; its bytes go a little later
+    sqlite_autoincrement=True,
+)
+Index("ix_tray_images_user", tray_images.c.user_id, sqlite_where=text("removed_at_ms IS NULL"))
+Index("ix_tray_images_bytes", tray_images.c.expires_at_ms, sqlite_where=text("path IS NOT NULL"))
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("model", String),
+    Column("aspect_ratio", String),
+    Column("resolution", String),
+    Column("output_format", String),
+    Column("private", Integer),
+    Column("notify", Integer),
+    Column("updated_at_ms", BigInteger, nullable=False),
+)
+
+styles = Table(
+    "styles",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("user_id", BigInteger, nullable=False),
+    Column("name", String, nullable=False),
+    Column("name_key", String, nullable=False),  # case-folded: names differ by more than their case
+    Column("suffix", Text, nullable=False),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("user_id", "name_key"),
+)
+
+# --- servers ---
+
+guild_settings = Table(
+    "guild_settings",
+    metadata,
+    Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("gallery_channel_id", BigInteger),
+    Column("reports_channel_id", BigInteger),
+    Column("updated_at_ms", BigInteger, nullable=False),
+    Column("updated_by", BigInteger, nullable=False),
+)
+
+# A picture stands in its server's gallery once. The row is committed before the message is sent.
+gallery_posts = Table(
+    "gallery_posts",
+    metadata,
+    Column("picture_id", ForeignKey("pictures.id"), primary_key=True),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("channel_id", BigInteger, nullable=False),
+    Column("message_id", BigInteger),  # NULL: not known to have arrived
+    Column("posted_by", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+Index("ix_gallery_posts_message", gallery_posts.c.message_id)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("request_id", ForeignKey("requests.id"), nullable=False),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("reporter_id", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("channel_id", BigInteger),  # where moderators see it
+    Column("message_id", BigInteger),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("handled_at_ms", BigInteger),
+    Column("handled_by", BigInteger),
+    UniqueConstraint("request_id", "reporter_id"),
+    CheckConstraint("state IN ('open', 'dismissed', 'deleted')", name="state"),
+    sqlite_autoincrement=True,
+)
+Index("ix_reports_open", reports.c.guild_id, sqlite_where=text("state = 'open'"))
 
 # --- the bot's own memory ---
 

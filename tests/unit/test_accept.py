@@ -19,6 +19,7 @@ from bot.generations.refusals import (
     DiskShort,
     MissingPermissions,
     NotAllowedHere,
+    PersonalUseOff,
     QueueFull,
     ServicePaused,
     TooManyAtOnce,
@@ -120,7 +121,8 @@ REFUSALS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], type[B
     "queue full": ({"max_waiting": 1}, {"count": 2}, {}, QueueFull, "waiting already"),
     "disk": ({"disk_reserve_bytes": 2**60}, {}, {}, DiskShort, "short of room"),
     "guild list": ({"allowed_guilds": frozenset({5})}, {}, {}, NotAllowedHere, "not switched on"),
-    "personal": ({"allowed_guilds": frozenset({5})}, {}, {"guild_id": None}, NotAllowedHere, "not switched on"),
+    "personal": ({}, {}, {"guild_id": None}, PersonalUseOff, "in servers only"),
+    "little for personal use": ({"personal_credits_per_month": 7}, {}, {"guild_id": None}, QuotaExceeded, "you have 7"),
     "permissions": ({}, {}, {"missing_permissions": ("Attach Files",)}, MissingPermissions, "I lack Attach Files"),
     "large reference": ({}, {"references": (HUGE,)}, {}, ReferenceRefused, "huge.png is 31 MB"),
     "ratio": ({}, {"options": {"aspect_ratio": "7:5"}}, {}, BadOption, "16:9"),
@@ -162,7 +164,7 @@ async def test_a_paused_service_takes_nothing(world: World) -> None:
 
 
 async def test_a_servers_ceiling_is_shared_by_its_members_and_by_nobody_else(still: Worlds) -> None:
-    async with still.open(guild_credits_per_month=20) as world:
+    async with still.open(guild_credits_per_month=20, personal_credits_per_month=8) as world:
         await world.accept(origin=world.origin(user_id=ALICE))
         await world.accept(origin=world.origin(user_id=BOB))
         with pytest.raises(QuotaExceeded) as raised:
@@ -174,7 +176,7 @@ async def test_a_servers_ceiling_is_shared_by_its_members_and_by_nobody_else(sti
 
 
 async def test_the_days_ceiling_is_for_all_servers_together(still: Worlds) -> None:
-    async with still.open(account_credits_per_day=20) as world:
+    async with still.open(account_credits_per_day=20, personal_credits_per_month=8) as world:
         await world.accept(origin=world.origin(guild_id=GUILD))
         await world.accept(origin=world.origin(guild_id=OTHER_GUILD))
         with pytest.raises(QuotaExceeded) as raised:

@@ -73,6 +73,10 @@ async def test_no_more_is_read_than_is_wanted(serve: Serve, http: httpx.AsyncCli
         "https://cdn.discordapp.com:8443/a.png",
         "http://cdn.discordapp.com/a.png",
         "https://cdn.discordapp.com./a.png",
+        "https://images-ext-3.discordapp.net/external/Zm9v/https/pictures.example/a.png",
+        "https://images-ext-1.discordapp.net.example.org/external/Zm9v/a.png",
+        "https://discordapp.net/attachments/1/2/a.png",
+        "http://images-ext-1.discordapp.net/external/Zm9v/https/pictures.example/a.png",
         "https://xn--cdn-discordapp.com/a.png",
         "https://cdn。discordapp。com.evil.example/a.png",
         "ftp://cdn.discordapp.com/a.png",
@@ -105,6 +109,8 @@ async def test_other_places_are_never_asked(tmp_path: Path, url: str) -> None:
         "https://cdn.discordapp.com/attachments/1/2/a.png?ex=6&is=5&hm=4&",
         "https://CDN.discordapp.com:443/ephemeral-attachments/1/2/a%20b.png",
         "https://media.discordapp.net/attachments/1/2/a.png?width=100",
+        "https://images-ext-1.discordapp.net/external/Zm9v/https/pictures.example/a.png",
+        "https://images-ext-2.discordapp.net/external/Zm9v/https/pictures.example/a.png",
     ],
 )
 async def test_discords_own_places_are(tmp_path: Path, url: str) -> None:

@@ -57,7 +57,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 # --- settings ---
 
 
-@pytest.mark.parametrize("command", ["run", "doctor", "migrate", "sync", "audit"])
+@pytest.mark.parametrize("command", ["run", "doctor", "sync"])
 def test_each_problem_is_one_sentence(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,6 +68,64 @@ def test_each_problem_is_one_sentence(
     lines = _lines(capsys)
     assert [line.split(" ", 1)[0] for line in lines] == ["DISCORD_TOKEN", "RIVYA_API_KEY", "MAX_RUNNING"]
     assert all(line.endswith(".") for line in lines)
+
+
+@pytest.mark.parametrize("command", ["migrate", "audit", "health"])
+def test_what_speaks_to_nobody_needs_no_token(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DISCORD_TOKEN")
+    monkeypatch.setenv("RIVYA_API_KEY", "not a key at all")
+    monkeypatch.setenv("HEALTH_PORT", "9")
+    if command == "audit":
+        assert main(["migrate"]) == 0
+    assert main([command]) == (1 if command == "health" else 0)
+    assert "TOKEN" not in capsys.readouterr().err
+
+
+def test_the_doctor_without_a_token_looks_at_the_rest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("DISCORD_TOKEN")
+    monkeypatch.setenv("RIVYA_API_KEY", "no good")
+    assert main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    told = {line[5:18].strip(): line for line in lines if not line.startswith(" ")}
+    assert told["token"].startswith("FAIL")
+    assert "DISCORD_TOKEN is missing." in told["token"]
+    assert told["key"].startswith("FAIL")
+    assert "RIVYA_API_KEY has characters that can't be part of it" in told["key"]
+    assert "no good" not in "".join(lines)
+    assert [told[name][:4].strip() for name in ("application", "database", "data folder")] == ["?", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("MAX_RUNING", "MAX_RUNING (in .env) is not a setting; MAX_RUNNING is. It has no effect."),
+        ("shutdown_grace", "shutdown_grace (in .env) is not a setting; SHUTDOWN_GRACE_S is. It has no effect."),
+        ("RIVYA_PROXY", "RIVYA_PROXY (in .env) is not a setting. It has no effect."),
+        ("COMPOSE_PROJECT_NAME", None),
+    ],
+)
+def test_a_misspelt_name_is_told(
+    name: str, sentence: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text(f"{name}=s3cret-value\n")
+    assert main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "s3cret-value" not in out
+    assert [line[2:].split("settings", 1)[1].strip() for line in out.splitlines() if " settings " in line] == (
+        [sentence] if sentence else []
+    )
+
+
+def test_a_misspelt_name_of_the_environment_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOG_LEVELL", "DEBUG")
+    assert main(["doctor"]) == 1
+    assert "LOG_LEVELL (in the environment) is not a setting; LOG_LEVEL is." in capsys.readouterr().out
 
 
 def test_settings_are_read_from_a_file(
@@ -169,7 +227,8 @@ def _process(*arguments: str, cache: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
 
-def test_run_ends_cleanly(pyc: Path) -> None:
+def test_run_ends_cleanly(pyc: Path, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("MAX_RUNING=1\n")
     process = _process("run", cache=pyc)
     assert process.stderr is not None
     lines = []
@@ -178,6 +237,7 @@ def test_run_ends_cleanly(pyc: Path) -> None:
         if "discord.unreachable" in line:
             break
     # While Discord can't be reached nobody else may use the file.
+    (tmp_path / ".env").unlink()
     other = _process("run", cache=pyc)
     _, said = other.communicate(timeout=PATIENCE_S)
     assert other.returncode == 2
@@ -189,6 +249,7 @@ def test_run_ends_cleanly(pyc: Path) -> None:
     assert process.returncode == 0
     assert "Traceback" not in said
     assert "engine.stopped" in said
+    assert "MAX_RUNNING is. It has no effect." in said
     assert "some-token" not in said
     assert SANDBOX_KEY not in said
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from bot.generations.protocols import DeliveryFault
 from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
+from bot.generations.values import Place
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from tests.clocks import TestClock
-from tests.world import ALICE, GUILD, MIB, World, Worlds
+from tests.world import GUILD, MIB, World, Worlds
 
 EDIT, ORIGINAL, CHANNEL, DIRECT = Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL, Rung.CHANNEL, Rung.DIRECT
 F = DeliveryFault
@@ -43,11 +45,12 @@ LADDER = [
     (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.TOKEN_DEAD, CHANNEL: F.NO_ACCESS}, list(Rung), SHOWN),
     (False, dict.fromkeys(Rung, F.NO_ACCESS), list(Rung), KEPT),
     (False, {EDIT: F.GONE}, [EDIT], WITHDRAWN),
-    (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.GONE}, [EDIT, ORIGINAL], WITHDRAWN),
+    # It went with its channel, or behind a closed one: nobody deleted it.
+    (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.GONE, CHANNEL: F.NO_ACCESS}, list(Rung), SHOWN),
     (True, {}, [ORIGINAL], SHOWN),
     (True, {ORIGINAL: F.TOKEN_DEAD}, [ORIGINAL, DIRECT], SHOWN),
     (True, {ORIGINAL: F.TOKEN_DEAD, DIRECT: F.NO_ACCESS}, [ORIGINAL, DIRECT], KEPT),
-    (True, {ORIGINAL: F.GONE}, [ORIGINAL], WITHDRAWN),
+    (True, {ORIGINAL: F.GONE}, [ORIGINAL, DIRECT], SHOWN),
 ]  # fmt: skip
 
 
@@ -61,13 +64,55 @@ async def test_each_rung_that_is_closed_leads_to_the_next(
     assert world.discord.tries == tried
     assert (await world.view(request_id)).delivery is end
     assert len(world.discord.posts) == (1 if end is SHOWN else 0)
-    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == (1 if end is KEPT else 0)
-    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 0
+    assert await world.told() == (1 if end is KEPT else 0)
+    assert await world.told() == 0
     # Credits were captured before, and no way of delivery changes that.
     await world.check_books(charged=8)
     tries = len(world.discord.tries)
     await world.pass_time(3600, step_s=600)
     assert len(world.discord.tries) == tries
+
+
+BUT_THE_CHANNEL = [EDIT, ORIGINAL, DIRECT]
+PLACES: list[tuple[dict[str, Any], dict[Rung, F], list[Rung], DeliveryState]] = [
+    # With the bot alone there is no channel beside the direct messages.
+    ({"place": Place.DIRECT, "guild_id": None}, {}, [EDIT], SHOWN),
+    ({"place": Place.DIRECT, "guild_id": None}, {EDIT: F.NO_ACCESS, ORIGINAL: F.TOKEN_DEAD}, BUT_THE_CHANNEL, SHOWN),
+    # Where the bot is no member its own token opens nothing but the direct messages.
+    ({"place": Place.OUTSIDE, "guild_id": None, "place_guild_id": GUILD}, {}, [ORIGINAL], SHOWN),
+    ({"place": Place.OUTSIDE, "guild_id": None}, {ORIGINAL: F.TOKEN_DEAD}, [ORIGINAL, DIRECT], SHOWN),
+    ({"place": Place.OUTSIDE, "guild_id": None}, dict.fromkeys(Rung, F.NO_ACCESS), [ORIGINAL, DIRECT], KEPT),
+    # A mention has no token.
+    ({"source_kind": "message", "interaction_token": None}, {}, [EDIT], SHOWN),
+    ({"source_kind": "message", "interaction_token": None}, {EDIT: F.NO_ACCESS}, [EDIT, CHANNEL], SHOWN),
+    ({"source_kind": "message", "interaction_token": None}, {EDIT: F.GONE}, [EDIT], WITHDRAWN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "answers", "tried", "end"), PLACES)
+async def test_each_place_has_its_own_ways(
+    worlds: Worlds, place: dict[str, Any], answers: dict[Rung, F], tried: list[Rung], end: DeliveryState
+) -> None:
+    worlds.discord.refuse = lambda rung, _try: answers.get(rung)
+    async with worlds.open(personal_credits_per_month=None) as world:
+        request_id = await world.imagine(origin=world.origin(**place))
+        await world.until_idle()
+        assert world.discord.tries == tried
+        assert (await world.view(request_id)).delivery is end
+        await world.check_books(charged=8)
+
+
+async def test_a_late_picture_follows_into_the_direct_messages(worlds: Worlds) -> None:
+    """What came as a direct message is edited there, by the bot's own token, wherever it was asked for."""
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=400))
+    worlds.discord.refuse = lambda rung, _try: F.TOKEN_DEAD if rung is ORIGINAL else None
+    async with worlds.open(personal_credits_per_month=None) as world:
+        outside = world.origin(place=Place.OUTSIDE, guild_id=None)
+        request_id = await world.imagine(origin=outside, count=2)
+        await world.until_idle(step_s=5)
+        assert world.discord.tries == [ORIGINAL, DIRECT, EDIT]
+        assert [len(post.files) for post in world.discord.posts] == [1, 2]
+        assert (await world.view(request_id)).delivered_channel_id == 7001
 
 
 async def test_a_transient_fault_repeats_the_same_way_and_makes_no_second_message(world: World) -> None:
@@ -298,7 +343,7 @@ async def test_what_can_not_be_made_small_enough_waits_in_the_history(worlds: Wo
         await world.until_idle()
         assert (await world.view(request_id)).delivery is KEPT
         assert world.discord.tries == [EDIT, ORIGINAL, CHANNEL, DIRECT]
-        assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 1
+        assert await world.told() == 1
 
 
 async def test_a_later_way_has_its_own_limit(worlds: Worlds) -> None:
@@ -443,7 +488,7 @@ async def test_a_result_that_an_error_of_ours_keeps_back_waits_in_the_history(wo
 
     def broken(rung: Rung, _number: int) -> F:
         tries.append(rung)
-        raise OSError(28, "No space left on device")
+        raise OSError(2, "No such file or directory")
 
     worlds.discord.refuse = broken
     async with worlds.open() as world:
@@ -451,14 +496,17 @@ async def test_a_result_that_an_error_of_ours_keeps_back_waits_in_the_history(wo
         await world.until_idle(step_s=5)
         assert len(tries) == 5
         assert (await world.view(request_id)).delivery is KEPT
-        assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 1
+        assert await world.told() == 1
         await world.check_books(charged=8)
 
 
-async def test_an_error_of_ours_that_passes_loses_no_result(worlds: Worlds) -> None:
+@pytest.mark.parametrize(
+    ("error", "times"), [(ValueError("as the test wants it"), 4), (OSError(28, "No space left on device"), 40)]
+)
+async def test_an_error_of_ours_that_passes_loses_no_result(worlds: Worlds, error: Exception, times: int) -> None:
     def broken(_rung: Rung, number: int) -> F | None:
-        if number < 5:
-            raise ValueError("as the test wants it")
+        if number <= times:
+            raise error
         return None
 
     worlds.discord.refuse = broken
@@ -515,5 +563,5 @@ async def test_what_waits_in_one_server_is_told_there(world: World) -> None:
     world.discord.refuse = lambda _rung, _try: DeliveryFault.NO_ACCESS
     await world.imagine()
     await world.until_idle()
-    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD + 1) == 0
-    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 1
+    assert await world.told(GUILD + 1) == 0
+    assert await world.told() == 1

@@ -163,7 +163,18 @@ async def test_an_application_set_up_otherwise(
 @pytest.mark.parametrize("flag", [1 << 18, 1 << 19])
 async def test_message_content_may_be_on(look: Look, discord: Discord, flag: int) -> None:
     discord.application["flags"] = flag
-    assert "message content is on" in (await look())["application"].found
+    assert "message content is on there but not used" in (await look())["application"].found
+    checks = await look(message_content_intent=True)
+    assert wrong(checks) == set()
+    assert "mentions in replies to other people work" in checks["application"].found
+
+
+async def test_message_content_that_is_wanted_must_be_granted(look: Look, discord: Discord) -> None:
+    checks = await look(message_content_intent=True)
+    assert wrong(checks) == {"application"}
+    assert "off there and on here" in checks["application"].found
+    assert "Message Content Intent" in checks["application"].advice
+    assert "MESSAGE_CONTENT_INTENT=false" in checks["application"].advice
 
 
 @pytest.mark.parametrize("what", ["unknown", "revoked", "expired"])

@@ -148,6 +148,19 @@ async def test_a_second_crash_before_it_was_said_leaves_nobody_waiting(worlds: W
     assert worlds.discord.voids == ["token-1"]
 
 
+async def test_who_asked_by_a_message_hears_of_a_void_too(worlds: Worlds) -> None:
+    async with worlds.open() as world:
+        await world.accept(origin=world.origin(source_kind="message", source_id="77", interaction_token=None))
+        await world.crash()
+    worlds.discord.deaf_to_voids = 1
+    async with worlds.open() as world:
+        await world.until(lambda: worlds.discord.voids)
+        await world.check_books(charged=0)
+    async with worlds.open() as world:
+        await world.until_idle()
+    assert worlds.discord.voids == ["message 77"]
+
+
 async def test_nothing_is_said_with_a_token_that_has_died(worlds: Worlds, clock: TestClock) -> None:
     async with worlds.open() as world:
         await world.accept()

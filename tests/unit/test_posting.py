@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 import discord
 import pytest
 
-from bot.generations.protocols import DeliveryError, DeliveryFault, PostFile, Target
+import bot.posting
+from bot.generations.protocols import DeliveryError, DeliveryFault, PostFile, Target, Voided
 from bot.generations.states import PictureState, Rung
 from bot.generations.values import RequestView
 from bot.posting import DiscordDelivery
@@ -55,6 +57,9 @@ def files(tmp_path: Path) -> list[PostFile]:
     return [PostFile(1, path, f"nano-banana-{VIEW.reference}-1.png", fitted=False)]
 
 
+VOIDED = Voided("00ff", APPLICATION_ID, "interaction-token", CHANNEL, GUILD, None)
+MENTION = replace(VOIDED, interaction_token=None, source_message_id=77)
+
 Post = Callable[[DiscordDelivery, list[PostFile]], Coroutine[Any, Any, Any]]
 WAYS: dict[str, Post] = {
     "edit_message": lambda d, f: d.post(Rung.EDIT_MESSAGE, VIEW, TARGET, f),
@@ -62,7 +67,7 @@ WAYS: dict[str, Post] = {
     "channel": lambda d, f: d.post(Rung.CHANNEL, VIEW, TARGET, f),
     "direct": lambda d, f: d.post(Rung.DIRECT, VIEW, TARGET, f),
     "progress": lambda d, _f: d.show_progress(Rung.EDIT_MESSAGE, VIEW, TARGET),
-    "void": lambda d, _f: d.say_void(APPLICATION_ID, "interaction-token"),
+    "void": lambda d, _f: d.say_void(VOIDED),
     "ping": lambda d, _f: d.ping(_delivered_in(VIEW, CHANNEL)),
 }
 
@@ -209,6 +214,24 @@ async def test_before_and_after_the_connection_it_is_tried_later(
         assert failed.value.fault is DeliveryFault.TRANSIENT
 
 
+async def test_a_card_that_is_not_answered_holds_its_result_up_for_a_shorter_time(
+    delivery: DiscordDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    assert bot.posting.PROGRESS_TIMEOUT_S < bot.posting.CALL_TIMEOUT_S
+    monkeypatch.setattr(bot.posting, "PROGRESS_TIMEOUT_S", 0.05)
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        monkeypatch.setattr(discord.http.Route, "BASE", f"http://127.0.0.1:{port}/api/v10")
+        for rung in (Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL):
+            with pytest.raises(DeliveryError) as failed:
+                await asyncio.wait_for(delivery.show_progress(rung, VIEW, TARGET), 10)
+            assert failed.value.fault is DeliveryFault.TRANSIENT
+
+
 # --- a message whose answer was lost ---
 
 
@@ -308,3 +331,45 @@ def _guild(**values: Any) -> Any:
 
 def _delivered_in(view: RequestView, channel_id: int) -> RequestView:
     return replace(view, delivered_channel_id=channel_id, delivered_message_id=MESSAGE)
+
+
+# --- the void of a request that came by a message ---
+
+
+async def test_a_void_is_a_reply_under_the_acknowledgements_nonce(delivery: DiscordDelivery, rest: DiscordRest) -> None:
+    await delivery.say_void(MENTION)
+    (sent,) = rest.calls("POST", "/messages")
+    assert sent.body["nonce"] == ids.acknowledgement_nonce("00ff")
+    assert sent.body["enforce_nonce"] is True
+    assert sent.body["message_reference"]["message_id"] == 77
+    # What the nonce gave may be the progress card of before: it is made the void's.
+    (edited,) = rest.calls("PATCH")
+    assert edited.path == f"/channels/{CHANNEL}/messages/7777"
+    assert "Please ask again" in str(edited.body)
+
+
+async def test_a_void_needs_no_right_to_reply(delivery: DiscordDelivery, rest: DiscordRest) -> None:
+    rest.refuse_replies = True
+    await delivery.say_void(MENTION)
+    assert "message_reference" not in rest.calls("POST", "/messages")[-1].body
+
+
+async def test_later_the_reply_is_looked_for_first(delivery: DiscordDelivery, rest: DiscordRest) -> None:
+    reply = {"message_reference": {"message_id": "77", "channel_id": str(CHANNEL)}}
+    rest.history = [
+        message(52, author_id=OWNER, **reply),
+        message(51, message_reference={"message_id": "78", "channel_id": str(CHANNEL)}),
+        message(50, **reply),
+    ]
+    await delivery.say_void(replace(MENTION, search_history=True))
+    assert not rest.calls("POST", "/messages")
+    (edited,) = rest.calls("PATCH")
+    assert edited.path == f"/channels/{CHANNEL}/messages/50"
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_reply_that_is_not_found_is_given(delivery: DiscordDelivery, rest: DiscordRest, allowed: bool) -> None:
+    if not allowed:
+        rest.answers = [("GET", "/messages", 403, {"code": 50001, "message": "Missing Access"})]
+    await delivery.say_void(replace(MENTION, search_history=True))
+    assert len(rest.calls("POST", "/messages")) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.generations.repository import GenerationsRepository
+from bot.generations.repository.requests import Wanted
 from bot.generations.states import PictureState, RequestState
 from bot.storage import Database
 from tests.plans import Recorder, plan_of
@@ -14,18 +15,29 @@ async def test_no_query_of_every_day_walks_through_a_whole_table(database: Datab
     seen: list[tuple[str, Any]] = []
     async with database.read() as tx:
         rows = GenerationsRepository(Recorder(tx, seen))  # type: ignore[arg-type]
-        await rows.request_of_event("interaction", "1")
-        await rows.open_pictures(user_id=1)
-        await rows.open_pictures()
-        await rows.promised_credits(0)
-        await rows.open_requests(RequestState.RUNNING)
-        await rows.pictures_in({PictureState.OVERDUE}, look_before_ms=0)
-        await rows.unfinished_pictures("r")
-        await rows.references_to_drop()
-        await rows.open_deliveries()
-        await rows.unnoticed(1, 2)
-        await rows.history(1, 2, limit=5, offset=0)
-        await rows.newest_open_requests(1)
+        await rows.requests.of_event("interaction", "1")
+        await rows.pictures.count_in_work(user_id=1)
+        await rows.pictures.count_in_work()
+        await rows.pictures.promised_credits(0)
+        await rows.requests.open(RequestState.RUNNING)
+        await rows.pictures.in_states({PictureState.OVERDUE}, look_before_ms=0)
+        await rows.pictures.count_unfinished("r")
+        await rows.references.of_voids()
+        await rows.references.of_ended()
+        await rows.references.get(1)
+        await rows.requests.children_of("r", limit=5)
+        await rows.requests.some("r", "s")
+        await rows.drafts.get("d")
+        await rows.tray.get(1)
+        await rows.deliveries.open()
+        await rows.deliveries.unnoticed(1, 2, limit=5)
+        await rows.requests.history(1, 2, limit=5, offset=0)
+        await rows.requests.history(1, 2, limit=5, offset=0, wanted=Wanted("a fox", "m", 1, 2, with_picture=True))
+        await rows.requests.running_of(1)
+        await rows.requests.by_end(1, "abcdef")
+        await rows.requests.of_message(1)
+        await rows.pictures.load(1)
+        await rows.requests.untold_voids(1)
         plan = await plan_of(tx, seen)
-    assert len(seen) >= 12
+    assert len(seen) >= 18
     assert [step for step in plan if step.startswith("SCAN") and "INDEX" not in step] == []

@@ -93,7 +93,7 @@ async def test_a_members_limit_counts_the_member_in_this_guild_alone(desk: Desk)
     await desk.ask(policy, price=4)
     await desk.ask(policy, user_id=USER + 1)
     await desk.ask(policy, guild_id=GUILD + 1)
-    await desk.ask(policy, guild_id=None)
+    await desk.ask(replace(policy, personal_credits_per_month=8), guild_id=None)
 
 
 async def test_a_guilds_limit_counts_its_members_together(desk: Desk) -> None:
@@ -105,13 +105,22 @@ async def test_a_guilds_limit_counts_its_members_together(desk: Desk) -> None:
 
 
 async def test_outside_of_guilds_there_is_no_guilds_limit(desk: Desk) -> None:
-    policy = SpendingPolicy(8, 0, None)
+    policy = SpendingPolicy(0, 0, None, personal_credits_per_month=8)
     await desk.ask(policy, guild_id=None)
     assert await desk.refused(policy, guild_id=None) == (LimitScope.MEMBER, 8, 0, MONTH.end_ms)
 
 
+async def test_outside_of_guilds_nothing_is_allowed_unless_the_operator_says_so(desk: Desk) -> None:
+    assert await desk.refused(SpendingPolicy(None, None, None), guild_id=None) == (
+        LimitScope.MEMBER,
+        8,
+        0,
+        MONTH.end_ms,
+    )
+
+
 async def test_the_accounts_limit_counts_everybodys_day(desk: Desk) -> None:
-    policy = SpendingPolicy(None, None, 20)
+    policy = SpendingPolicy(None, None, 20, personal_credits_per_month=None)
     await desk.ask(policy)
     await desk.ask(policy, guild_id=None, user_id=USER + 1)
     assert await desk.refused(policy, guild_id=GUILD + 1) == (LimitScope.ACCOUNT, 8, 4, DAY.end_ms)

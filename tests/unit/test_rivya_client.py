@@ -302,7 +302,11 @@ async def test_logs_name_codes_and_requests_but_no_secret(caplog: pytest.LogCapt
         with capture_logs() as logs, pytest.raises(ServerTrouble):
             await client.create(b'{"prompt":"a red panda"}', idempotency_key="key-1")
         assert logs[0]["event"] == "rivya.failed"
-        assert (logs[0]["code"], logs[0]["provider_code"], logs[0]["request_id"]) == ("server_trouble", "boom", "req_7")
+        assert (logs[0]["code"], logs[0]["provider_code"], logs[0]["provider_request_id"]) == (
+            "server_trouble",
+            "boom",
+            "req_7",
+        )
         with capture_logs() as more, pytest.raises(ServerTrouble):
             await client.download("https://cdn.test/a?signature=abc", tmp_path / "a", max_bytes=9)
         assert [line["event"] for line in more] == ["rivya.retry"] * 3 + ["rivya.failed"]

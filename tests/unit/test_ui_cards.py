@@ -12,7 +12,7 @@ from bot.credits.ledger import Balance
 from bot.credits.quotas import LimitScope, QuotaExceeded
 from bot.credits.repository import Entry
 from bot.generations.refusals import MissingPermissions, QueueFull
-from bot.generations.states import DeliveryState, PictureState, ReferenceState
+from bot.generations.states import DeliveryState, FailureCode, PictureState, ReferenceState
 from bot.generations.values import Cancelled, HistoryPage, Trouble
 from bot.rivya.errors import from_code
 from bot.ui import cards, ids
@@ -20,6 +20,7 @@ from bot.ui.card import BANANA, EMBER, SLATE, bar
 from bot.ui.words import duration, failure_words, trouble_words
 from tests.openapi import discord_schema
 from tests.ui_limits import broken_limits, custom_ids, texts
+from tests.ui_looking import looking, looking_longest
 from tests.ui_samples import (
     BALANCE,
     LONGEST,
@@ -33,12 +34,11 @@ from tests.ui_samples import (
     request,
     samples,
 )
+from tests.ui_samples_found import longest_found
+from tests.ui_samples_results import longest_results
 
 SAMPLES = samples()
-OWN_CODES = [
-    "reference_refused", "reference_unavailable", "unreachable", "result_gone", "damaged_result", "overdue",
-    "create_unknown", "cancelled", "restarted", "internal", "account", "not_acknowledged",
-]  # fmt: skip
+OWN_CODES = list(FailureCode)
 TROUBLES = [value for name, value in vars(Trouble).items() if name.isupper()]
 
 
@@ -76,7 +76,7 @@ def longest() -> dict[str, Sample]:
             f"{name}-error": Sample(lambda p=prompt: cards.error_card(p)),
             f"{name}-refused": Sample(
                 lambda d=detail, p=prompt: cards.refusal_card(
-                    MissingPermissions((d,)), mend=cards.Mend(p, ids.mend("x" * 64))
+                    MissingPermissions((d,)), mends=[cards.Mend(p, ids.paint("a" * 16, 8))]
                 )
             ),
             f"{name}-credits": Sample(
@@ -88,10 +88,12 @@ def longest() -> dict[str, Sample]:
                 lambda p=prompt: cards.help_card(commands=[(p, p)] * 6, models=[(p, 8)] * 6, operator=p)
             ),
         }
+        found |= {f"{name}-of-{what}": sample for what, sample in longest_results(prompt, filename).items()}
+        found |= longest_found(name, prompt)
     return found
 
 
-ALL = SAMPLES | longest()
+ALL = SAMPLES | longest() | looking() | looking_longest()
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -171,11 +173,15 @@ def test_a_bar_of_estimated_time_never_looks_finished() -> None:
     assert bar(5) == "▰" * 10
 
 
-def test_cancel_is_offered_while_something_is_not_sent() -> None:
+def test_cancel_is_offered_while_something_is_in_work() -> None:
     assert custom_ids(cards.progress_card(request(picture(1, S.HELD)))) == [f"nbb:cancel:{REQUEST_ID}"]
     assert custom_ids(cards.progress_card(request(picture(1, S.PAINTING), picture(2, S.HELD))))
-    for state in (S.SUBMITTING, S.PAINTING, S.FETCHING):
+    for state in (S.SUBMITTING, S.PAINTING, S.FETCHING):  # too late to take it back, but not to be told so
+        assert custom_ids(cards.progress_card(request(picture(1, state)))) == [f"nbb:cancel:{REQUEST_ID}"]
+    for state in (S.FETCHED, S.OVERDUE, S.UNKNOWN, S.FAILED):
         assert custom_ids(cards.progress_card(request(picture(1, state)))) == []
+    partly = request(picture(1), picture(2, S.PAINTING))
+    assert f"nbb:cancel:{REQUEST_ID}" not in custom_ids(cards.result_card(partly, files(partly)))
     assert f"nbb:cancel:{REQUEST_ID}" in custom_ids(
         cards.result_card(request(picture(1), picture(2, S.HELD)), files(request(picture(1))))
     )
@@ -209,7 +215,7 @@ def test_a_result_shows_picture_prompt_options_cost_and_time() -> None:
     (item,) = container["components"][0]["items"]
     assert item["media"]["url"] == "attachment://picture-1.png"
     assert item["description"] == view.prompt
-    assert custom_ids(card) == [f"nbb:full:{REQUEST_ID}:1"]
+    assert custom_ids(card) == [f"nbb:{what}:{REQUEST_ID}" for what in ("redo", "edit", "remix", "more")]
 
 
 def test_the_format_is_named_only_when_it_is_not_png() -> None:
@@ -218,23 +224,15 @@ def test_the_format_is_named_only_when_it_is_not_png() -> None:
     assert "png" not in texts(cards.result_card(request(picture(1)), []))
 
 
-def test_full_size_is_a_select_for_several_and_gone_with_the_bytes() -> None:
-    four = request(*(picture(n) for n in (1, 2, 3, 4)))
-    card = cards.result_card(four, files(four))
-    assert custom_ids(card) == [f"nbb:fullsel:{REQUEST_ID}"]
-    select = card.to_components()[0]["components"][-1]["components"][0]
-    assert [option["value"] for option in select["options"]] == ["1", "2", "3", "4"]
-    assert select["options"][0]["description"] == "2752 × 1536 · 6.1 MiB"
-    assert custom_ids(cards.result_card(request(picture(1, path=None)), [])) == []
-
-
 def test_a_fitted_picture_says_so() -> None:
     one = request(picture(1))
     assert "Made smaller" in texts(cards.result_card(one, files(one, fitted=True)))
     assert "Made smaller" not in texts(cards.result_card(one, files(one)))
     some = request(picture(1), picture(2), picture(3))
     shown = files(some, fitted=True)[:2] + files(some)[2:]
-    assert "upload limit: pictures 1 and 2. Full size gives the most" in texts(cards.result_card(some, shown))
+    assert "upload limit: pictures 1 and 2. Full size, under More, gives the most" in texts(
+        cards.result_card(some, shown)
+    )
 
 
 def test_a_mixed_result_tells_what_became_of_each_picture_and_its_credits() -> None:
@@ -344,14 +342,14 @@ def quota(scope: LimitScope, left: int, cost: int = 32) -> QuotaExceeded:
 
 
 def test_a_refusal_says_cost_and_left_and_offers_the_mended_request() -> None:
-    mend = cards.Mend("Make 1 picture · 8 credits", ids.mend("k1"))
-    card = cards.refusal_card(quota(LimitScope.MEMBER, 12), mend=mend, picture_credits=8)
+    mend = cards.Mend("Make 1 picture · 8 credits", ids.paint("a1" * 8, 8))
+    card = cards.refusal_card(quota(LimitScope.MEMBER, 12), mends=[mend], picture_credits=8)
     assert texts(card).split("\n") == [
         "**That is more than you have left.**",
         f"This costs 32 credits, you have 12; new ones come <t:{NOW_MS // 1000}:R>. One picture costs 8.",
         "Nothing was charged.",
     ]
-    assert custom_ids(card) == ["nbb:mend:k1"]
+    assert custom_ids(card) == ["nbb:paint:a1a1a1a1a1a1a1a1:8"]
 
 
 @pytest.mark.parametrize("scope", [LimitScope.ACCOUNT, LimitScope.PROVIDER])
@@ -379,12 +377,14 @@ def test_a_refusal_begins_with_its_first_sentence() -> None:
         (
             Cancelled(2, 16, 1, 8),
             "**Cancelled in part.** 2 pictures were not sent yet: 16 credits are back.\n"
-            "1 picture is being painted and paid for (8 credits); it will be posted.",
+            "1 picture is with the image service, which charges for it: 8 credits, unless it fails.\n"
+            "It is posted when done, and stays in your /history.",
         ),
         (
             Cancelled(0, 0, 2, 16),
-            "**It is too late to cancel.**\n"
-            "2 pictures are being painted and paid for (16 credits); they will be posted.",
+            "**It is too late to take this back.**\n"
+            "2 pictures are with the image service, which charges for them: 16 credits, unless they fail.\n"
+            "They are posted when done, and stay in your /history.",
         ),
         (Cancelled(0, 0, 0, 0), "**There is nothing to cancel.** This request has ended already."),
     ],
@@ -445,10 +445,12 @@ def test_one_picture_of_the_history_shows_the_whole_prompt_and_can_be_posted() -
     view = request(prompt="first line\n# second line")
     card = cards.picture_card(view, files(view))
     assert texts(card).startswith("**first line\n\\# second line**\n")
-    assert custom_ids(card) == [f"nbb:full:{REQUEST_ID}:1", f"nbb:again:{REQUEST_ID}"]
+    assert custom_ids(card) == [f"nbb:{what}:{REQUEST_ID}" for what in ("redo", "edit", "remix", "again", "more")]
     dropped = cards.picture_card(request(picture(1, path=None)), [])
     assert "The picture is no longer kept." in texts(dropped)
-    assert custom_ids(dropped) == []
+    assert ids.again(REQUEST_ID) not in custom_ids(dropped)
+    removed = request(picture(1), removed_by=77)
+    assert ids.again(REQUEST_ID) not in custom_ids(cards.picture_card(removed, files(removed)))
 
 
 # Words and ids
@@ -476,10 +478,16 @@ def test_ids_match_their_templates() -> None:
         (ids.cancel(request_id), ids.CANCEL, {"request_id": request_id}),
         (ids.full(request_id, 3), ids.FULL, {"request_id": request_id, "position": "3"}),
         (ids.full_select(request_id), ids.FULL_SELECT, {"request_id": request_id}),
-        (ids.history(12), ids.HISTORY, {"page": "12"}),
+        (
+            ids.history(12),
+            ids.HISTORY,
+            {"page": "12", "model": None, "since": None, "until": None, "text": None},
+        ),
         (ids.open_select(), ids.OPEN, {}),
         (ids.again(request_id), ids.AGAIN, {"request_id": request_id}),
-        (ids.mend("a_b-1"), ids.MEND, {"key": "a_b-1"}),
+        ("nbb:mend:a_b-1", ids.MEND, {"key": "a_b-1"}),
+        (ids.paint("a1" * 8, 32), ids.PAINT, {"draft_id": "a1" * 8, "cost_credits": "32"}),
+        (ids.not_now("a1" * 8), ids.NOT_NOW, {"draft_id": "a1" * 8}),
     ]:
         found = template.fullmatch(custom_id)
         assert found is not None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sqlalchemy import text
+
 from bot.generations.protocols import DeliveryFault
+from bot.generations.repository import GenerationsRepository
 from bot.generations.states import DeliveryState, PictureState, ReferenceState
 from bot.generations.store import FileStore
-from bot.generations.upkeep import Upkeep
+from bot.generations.upkeep import REFERENCES_S, Upkeep
 from tests.clocks import TestClock
-from tests.world import ALICE, GUILD, World, Worlds
+from tests.world import World, Worlds, png
 
 DAY_S = 24 * 3600
 
@@ -68,14 +71,14 @@ async def test_an_undelivered_picture_is_kept_for_thirty_days_after_the_notice(w
     clock.advance(90 * DAY_S)
     await upkeep(world).make_room()
     assert (await paths(world, request_id))[0] is not None  # nobody has told its owner yet
-    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 1
+    assert await world.told() == 1
     clock.advance(29 * DAY_S)
     await upkeep(world).make_room()
     assert (await paths(world, request_id))[0] is not None
     clock.advance(2 * DAY_S)
     await upkeep(world).make_room()
     assert await paths(world, request_id) == [None]
-    assert await world.core.generations.notices(user_id=ALICE, guild_id=GUILD) == 0
+    assert await world.told() == 0
 
 
 async def test_tokens_are_forgotten_when_they_die(world: World, clock: TestClock) -> None:
@@ -93,20 +96,45 @@ async def test_tokens_are_forgotten_when_they_die(world: World, clock: TestClock
     assert await tokens() == 0
 
 
-async def test_references_go_when_their_request_has_ended_and_not_before(worlds: Worlds) -> None:
+async def test_references_stay_for_a_month_after_their_request_has_ended(worlds: Worlds) -> None:
     worlds.rivya.variants.task_s = (100.0, 100.0)
     async with worlds.open() as world:
         request_id = await world.imagine(references=(world.cdn.add("a.png"), world.cdn.add("b.png")))
         await world.until(lambda: worlds.rivya.books.tasks)
+        world.clock.advance(REFERENCES_S + 60)
+        await upkeep(world).drop_references()
+        assert len(list((worlds.folder / "references").iterdir())) == 2  # it has not ended
+        await world.until_idle(step_s=60)
         await upkeep(world).drop_references()
         assert len(list((worlds.folder / "references").iterdir())) == 2
-        await world.until_idle()
         (worlds.folder / "references" / f"{request_id}-1").unlink()  # somebody was faster
+        world.clock.advance(REFERENCES_S + 60)
         await upkeep(world).drop_references()
         assert list((worlds.folder / "references").iterdir()) == []
-        states = {image.state for image in (await world.view(request_id)).references}
-        assert states == {ReferenceState.DROPPED}
-        await world.check_one_picture(request_id)
+        images = (await world.view(request_id)).references
+        assert {image.state for image in images} == {ReferenceState.DROPPED}
+        assert not any(image.kept for image in images)
+
+
+async def test_past_a_quarter_of_the_room_the_oldest_references_go(world: World) -> None:
+    first = await world.imagine(references=(world.cdn.add("a.png"),))
+    await world.until_idle()
+    world.clock.advance(5)
+    second = await world.imagine(references=(world.cdn.add("b.png", png(64, 64)),))
+    await world.until_idle()
+    size = (await world.view(second)).references[0].size_bytes
+    await upkeep(world, ceiling_bytes=4 * size).drop_references()
+    assert [image.kept for one in (first, second) for image in (await world.view(one)).references] == [False, True]
+
+
+async def test_references_of_a_void_request_go_at_once(world: World) -> None:
+    request_id = await world.imagine(references=(world.cdn.add("a.png"),))
+    await world.until_idle()
+    async with world.database.read() as tx:
+        assert len(await GenerationsRepository(tx).references.of_voids()) == 0
+    await world.database.write(lambda tx: tx.execute(text("UPDATE requests SET state = 'void'")))
+    await upkeep(world).drop_references()
+    assert not (await world.view(request_id)).references[0].kept
 
 
 async def test_missing_files_stop_nothing(world: World) -> None:

@@ -1,0 +1,249 @@
+"""What stands under a result, the forms that it opens, and the words of its kin."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.generations.values import Attachment, Derived, Place, Relatives
+from bot.rivya import Catalogue
+from bot.ui import cards, ids
+from bot.ui.actions import Action, Choice, controls, larger_sizes
+from bot.ui.card import Card
+from bot.ui.details import details_card, whole_prompt
+from bot.ui.form import Form
+from bot.ui.kin import from_parent, headline
+from bot.ui.modals import INPUT_MAX, edit_form, filled, reference_form, remix_form, report_form, terms_of
+from tests.openapi import discord_schema
+from tests.ui_limits import broken_limits, custom_ids, texts, units
+from tests.ui_samples import ARABIC, LONGEST, PANDA, REQUEST_ID, UPLOADED, S, files, picture, references, request
+from tests.ui_samples_results import LARGER, SHOWN, everyone, relative
+
+CATALOGUE = Catalogue()
+PRO = terms_of(CATALOGUE, "nano-banana-pro")
+ONE = request(picture(1), **SHOWN)
+FOUR = request(*(picture(number) for number in range(1, 5)), **SHOWN)
+
+
+def words_under(view: Any, **values: Any) -> list[str]:
+    card = Card(0, *controls(view, **values))
+    selects = [part for part in card.to_components()[0]["components"] if part["components"][0]["type"] == 3]
+    return [option["label"] for option in selects[0]["components"][0]["options"]] if selects else []
+
+
+# --- controls ---
+
+
+def test_only_what_makes_sense_is_offered() -> None:
+    assert words_under(ONE) == [
+        "Full size", "4K · 8 credits", "Variations ×4 · 32 credits", "Use as reference", "Add to my tray", "Details",
+        "Who made this", "Post to the gallery", "Report to the moderators", "Delete",
+    ]  # fmt: skip
+    gone = request(picture(1, path=None), **SHOWN)
+    assert words_under(gone) == ["Variations ×4 · 32 credits", "Details", "Who made this", "Report to the moderators",
+                                 "Delete"]  # fmt: skip
+    assert [part for part in custom_ids(Card(0, *controls(gone))) if ":edit:" in part] == []
+    closed = replace(ONE, prices={})
+    assert words_under(closed) == ["Full size", "Add to my tray", "Details", "Who made this", "Post to the gallery",
+                                   "Report to the moderators", "Delete"]  # fmt: skip
+    assert custom_ids(Card(0, *controls(closed))) == [ids.more(REQUEST_ID)]
+    removed = replace(ONE, removed_by=10)
+    assert not {"Post to the gallery", "Report to the moderators"} & set(words_under(removed))
+    for outside in (replace(ONE, place_guild_id=None), replace(ONE, place=Place.OUTSIDE)):
+        assert not {"Post to the gallery", "Report to the moderators"} & set(words_under(outside))
+
+
+def test_sizes_are_those_above_its_own() -> None:
+    assert larger_sizes(request(options={"resolution": "1K"})) == {"2K": 8, "4K": 8}
+    assert larger_sizes(request(options={"resolution": "4K"})) == {}
+    assert larger_sizes(request(options={}, prices={"": 3})) == {}
+    assert larger_sizes(request(options={"resolution": "8K"})) == {}
+
+
+@pytest.mark.parametrize(
+    "choice", [Choice(Action.FULL), Choice(Action.LARGER, "4K", 8), Choice(Action.VARIATIONS, None, 32)]
+)
+def test_a_choice_comes_back_as_it_was(choice: Choice) -> None:
+    assert Choice.of(choice.value) == choice
+    assert ids.PICK.fullmatch(ids.pick(REQUEST_ID, choice.value))
+
+
+@pytest.mark.parametrize("value", ["", "larger", "full.1.2", "nothing", "larger.4K.x", "variations.1.2"])
+def test_what_is_no_choice_is_none(value: str) -> None:
+    with pytest.raises(ValueError):
+        Choice.of(value)
+
+
+def test_at_most_five_buttons_a_row_also_while_pictures_are_in_work() -> None:
+    working = request(picture(1), picture(2, S.HELD), picture(3, S.HELD))
+    card = cards.result_card(working, files(working))
+    assert broken_limits(card) == []
+    labels = [part.get("label") for part in card.to_components()[0]["components"][-2]["components"]]
+    assert labels == ["Again", "Edit", "Remix", "Cancel the 2 not sent yet"]
+
+
+def test_new_ids_match_their_templates_and_no_other() -> None:
+    templates = {name: value for name, value in vars(ids).items() if isinstance(value, re.Pattern)}
+    sent = [
+        ids.redo(REQUEST_ID), ids.edit(REQUEST_ID), ids.edit(REQUEST_ID, 3), ids.remix(REQUEST_ID),
+        ids.more(REQUEST_ID), ids.more(REQUEST_ID, 4), ids.pick(REQUEST_ID, "larger.4K.8"), ids.tree(),
+        ids.edit_form(REQUEST_ID), ids.edit_form(REQUEST_ID, 2), ids.remix_form(REQUEST_ID),
+        ids.reference_form(REQUEST_ID), ids.reference_form(REQUEST_ID, 1), ids.report_form(REQUEST_ID),
+        ids.delete(REQUEST_ID), ids.delete(REQUEST_ID, 2**63), ids.keep(), ids.exhibit(REQUEST_ID, 1),
+        ids.report_delete(9), ids.report_dismiss(9), ids.gallery_channel(), ids.reports_channel(), ids.no_gallery(),
+        ids.no_reports_channel(), ids.open_reports(3), ids.cancel(REQUEST_ID), ids.full(REQUEST_ID, 1),
+        ids.full_select(REQUEST_ID), ids.again(REQUEST_ID),
+    ]  # fmt: skip
+    for custom_id in sent:
+        assert len(custom_id) <= 100
+        assert custom_id.startswith(ids.PREFIX)
+        assert len([name for name, template in templates.items() if template.fullmatch(custom_id)]) == 1, custom_id
+
+
+# --- kin ---
+
+
+def test_a_link_to_the_parent_only_where_all_may_see_it() -> None:
+    assert from_parent(ONE) is None
+    assert from_parent(replace(ONE, parent=relative(1))) == "from [↗\ufe0e](https://discord.com/channels/20/30/41)"
+    second = replace(ONE, parent=relative(1, position=2))
+    assert from_parent(second) == "from [↗\ufe0e](https://discord.com/channels/20/30/41) (picture 2)"
+    for hidden in ({"private": True}, {"removed_by": 10}, {"place_guild_id": 21}, {"message_id": None}):
+        said = from_parent(replace(ONE, parent=relative(1, **hidden)))
+        assert said == "from an earlier picture"
+
+
+def test_a_larger_one_is_called_by_its_own_words() -> None:
+    larger = replace(ONE, prompt=LARGER)
+    assert headline(larger, 350) == f"At 2K: {PANDA}"
+    assert headline(ONE, 350) == PANDA
+    item = cards.result_card(larger, files(larger)).to_components()[0]["components"][0]["items"][0]
+    assert item["description"] == PANDA
+
+
+# --- details ---
+
+
+def test_details_name_relatives_and_hide_private_ones() -> None:
+    kin = Relatives(
+        relative(1, private=True, prompt="the secret parent"),
+        (relative(2, derived_as=Derived.AGAIN), relative(3, private=True, prompt="the secret child")),
+    )
+    card = details_card(ONE, kin, lambda one: not one.private)
+    said = texts(card)
+    assert "Came of** a private picture, as an edit" in said
+    assert "· an edit: a private picture" in said
+    assert "secret" not in said
+    options = card.to_components()[0]["components"][-2]["components"][0]["options"]
+    assert [option["value"] for option in options] == [f"{2:016x}"]
+    assert options[0]["description"] == "the same again"
+
+
+def test_details_list_many_children_and_offer_twenty_five() -> None:
+    children = tuple(relative(number) for number in range(1, 60))
+    card = details_card(ONE, Relatives(relative(99), children), everyone)
+    assert broken_limits(card) == []
+    assert "59 pictures came of it" in texts(card)
+    assert "and 51 older ones" in texts(card)
+    options = card.to_components()[0]["components"][-2]["components"][0]["options"]
+    assert len(options) == 25
+    assert options[0]["value"] == f"{99:016x}"
+    assert options[-1]["value"] == f"{59:016x}"
+
+
+def test_details_say_which_references_are_gone() -> None:
+    kept, gone = (replace(image, kept=number == 0) for number, image in enumerate(references(UPLOADED, UPLOADED)))
+    said = texts(details_card(request(picture(1), references=(kept, gone)), Relatives(None, ()), everyone))
+    assert "(no longer kept: image 2)" in said
+    assert whole_prompt(request(prompt="short")) is None
+    assert whole_prompt(request(prompt="long " * 300)) == "long " * 300
+
+
+# --- forms ---
+
+
+def parts_of(form: Form) -> dict[str, dict[str, Any]]:
+    return {label["component"]["custom_id"]: label["component"] for label in form.to_dict()["components"]}
+
+
+def forms(view: Any, names: list[str]) -> list[Form]:
+    return [
+        edit_form(view, PRO), edit_form(view, PRO, position=1), remix_form(view, PRO), report_form(view),
+        reference_form(ids.reference_form(view.id), PRO, named=names),
+        reference_form(ids.reference_form(view.id), PRO, named=[], pictures=view.pictures, options=view.options),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LONGEST)
+def test_forms_are_within_discords_limits(name: str) -> None:
+    prompt = LONGEST[name]
+    images = references(*[UPLOADED] * 8, names=[(prompt * 5)[:250]])
+    view = request(*(picture(number) for number in range(1, 5)), prompt=prompt, references=images)
+    short = replace(view, prompt=prompt[: INPUT_MAX // 2])
+    for form in [*forms(view, [image.filename for image in images]), remix_form(short, PRO)]:
+        problems = discord_schema().problems("POST", "/interactions/1/t/callback", {"type": 9, "data": form.to_dict()})
+        assert problems == []
+        assert units(form.title) <= 45
+        assert len(form.custom_id) <= 100
+        assert 1 <= len(form.to_dict()["components"]) <= 5
+        for label in form.to_dict()["components"]:
+            assert units(label["label"]) <= 45
+            assert units(label.get("description") or "") <= 100
+            part = label["component"]
+            assert units(part.get("value") or "") <= INPUT_MAX
+            assert units(part.get("placeholder") or "") <= 100
+            assert len(part.get("options") or []) <= 25
+            defaults = [option for option in part.get("options") or [] if option.get("default")]
+            assert len(defaults) <= 1
+
+
+def test_forms_name_prices_and_are_filled_in() -> None:
+    view = request(picture(1), picture(2), prompt=ARABIC, options={"aspect_ratio": "21:9", "resolution": "4K"})
+    parts = parts_of(remix_form(view, PRO))
+    assert parts["prompt"]["value"] == ARABIC
+    assert [option["label"] for option in parts["count"]["options"]] == [
+        "1 picture · 8 credits", "2 pictures · 16 credits", "3 pictures · 24 credits", "4 pictures · 32 credits",
+    ]  # fmt: skip
+    for name, value in (("aspect_ratio", "21:9"), ("resolution", "4K@8"), ("count", "2@8")):
+        assert [option["value"] for option in parts[name]["options"] if option.get("default")] == [value]
+    uneven = replace(PRO, prices={"1K": 8, "2K": 8, "4K": 24})
+    counts = [option["label"] for option in parts_of(remix_form(view, uneven))["count"]["options"]]
+    assert counts == ["1 picture", "2 pictures", "3 pictures", "4 pictures"]
+    first = parts_of(remix_form(view, terms_of(CATALOGUE, "nano-banana")))
+    assert "resolution" not in first
+    assert first["count"]["options"][1]["label"] == "2 pictures · 6 credits"
+
+
+def test_no_upload_where_there_is_no_room() -> None:
+    names = [f"{number}.png" for number in range(8)]
+    assert "files" not in parts_of(reference_form("nbb:x", PRO, named=names))
+    assert parts_of(reference_form("nbb:x", PRO, named=names[:5]))["files"]["max_values"] == 3
+    many = terms_of(CATALOGUE, "nano-banana-2")
+    assert parts_of(reference_form("nbb:x", many, named=["a.png"]))["files"]["max_values"] == 10
+
+
+class _Sent:
+    def __init__(self, **values: Any) -> None:
+        self._values = values
+
+    def text(self, custom_id: str, /) -> str:
+        return str(self._values.get(custom_id, ""))
+
+    def values(self, custom_id: str, /) -> tuple[str, ...]:
+        return tuple(self._values.get(custom_id, ()))
+
+    def images(self, custom_id: str, /) -> tuple[Attachment, ...]:
+        return tuple(self._values.get(custom_id, ()))
+
+
+def test_what_was_filled_in_is_read_with_the_price_it_named() -> None:
+    form = filled(_Sent(prompt=" a cat ", aspect_ratio=["16:9"], resolution=["4K@24"], count=["3"], picture=["2"]))
+    assert form.prompt == "a cat"
+    assert form.options == {"aspect_ratio": "16:9", "resolution": "4K"}
+    assert (form.count, form.positions, form.agreed_credits) == (3, (2,), 72)
+    assert filled(_Sent(count=["2@3"])).agreed_credits == 6
+    assert filled(_Sent()).agreed_credits is None
+    assert filled(_Sent(resolution=["2K@8"])).agreed_credits == 8
