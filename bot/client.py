@@ -20,11 +20,15 @@ from discord.ext import commands
 
 from bot.config import Settings
 from bot.credits.quotas import QuotaExceeded
-from bot.errors import BotError, ReferenceRefused
+from bot.errors import BotError, ReferenceRefused, StorageDown
+from bot.generations.gallery import Gallery
+from bot.generations.moderation import Moderation
+from bot.generations.preferences import PreferencesBook
 from bot.generations.protocols import Fetcher
 from bot.generations.refusals import Refused
 from bot.generations.service import Generations
 from bot.generations.store import FileStore
+from bot.generations.tray import Tray
 from bot.rivya import BadOption, Catalogue
 from bot.ui.card import SLATE, Card
 from bot.ui.failure import error_card
@@ -37,7 +41,21 @@ else:
 
 log = structlog.get_logger(__name__)
 
-EXTENSIONS = ("cogs.imagine", "cogs.requests", "cogs.history", "cogs.credits", "cogs.about")
+EXTENSIONS = (
+    "cogs.imagine",
+    "cogs.requests",
+    "cogs.history",
+    "cogs.show",
+    "cogs.queue",
+    "cogs.preferences",
+    "cogs.credits",
+    "cogs.about",
+    "cogs.menus",
+    "cogs.tray",
+    "cogs.mentions",
+    "cogs.results",
+    "cogs.server",
+)
 
 
 class CannotDo(BotError):
@@ -55,6 +73,10 @@ class Services:
     catalogue: Catalogue
     store: FileStore
     fetcher: Fetcher
+    tray: Tray
+    moderation: Moderation
+    gallery: Gallery
+    preferences: PreferencesBook
 
 
 class BotClient(commands.Bot):
@@ -64,23 +86,32 @@ class BotClient(commands.Bot):
     """
 
     def __init__(self, services: Services) -> None:
+        # An app that people can install for themselves is used in servers that nobody allowed: only where the operator
+        # gives people an allowance of their own.
+        personal = services.settings.personal_credits_per_month != 0
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
-            intents=discord.Intents(guilds=True),
+            # Mentions come with the messages of servers; what others write is stripped unless the operator wants it.
+            intents=discord.Intents(
+                guilds=True, guild_messages=True, message_content=services.settings.message_content_intent
+            ),
             tree_cls=_Tree,
-            # An app that people can install for themselves would be used in servers that nobody allowed.
-            allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+            allowed_installs=app_commands.AppInstallationType(guild=True, user=personal),
+            allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=personal, private_channel=personal),
             allowed_mentions=discord.AllowedMentions.none(),
             member_cache_flags=discord.MemberCacheFlags.none(),
             chunk_guilds_at_startup=False,
             max_messages=None,
         )
         self.services = services
+        self.has_synced = False
+        """Whether it has registered its commands since it was made."""
         self._taking = 0
         self._none_taking = asyncio.Event()
         self._none_taking.set()
         self._stopping = False
+        self._connected = False
 
     @contextmanager
     def taking(self) -> Iterator[bool]:
@@ -122,12 +153,32 @@ class BotClient(commands.Bot):
             log.info("commands.unchanged")
             return False
         synced = await self.tree.sync()
+        self.has_synced = True
         await self.services.generations.remember(fact, digest)
         log.info("commands.synced", count=len(synced))
         return True
 
+    async def on_message(self, message: discord.Message, /) -> None:
+        """There are no commands by prefix: a mention is heard by ``cogs.mentions``."""
+
+    def is_connected(self) -> bool:
+        """Tell whether the gateway speaks to it: `is_ready` goes on saying so when the connection is lost."""
+        return self._connected and not self.is_closed()
+
+    async def on_disconnect(self) -> None:
+        """Say that the connection is lost; discord.py brings it back."""
+        if self._connected:
+            log.warning("discord.disconnected")
+        self._connected = False
+
+    async def on_resumed(self) -> None:
+        """Say that it is connected again."""
+        self._connected = True
+        log.info("discord.resumed")
+
     async def on_ready(self) -> None:
         """Say that it is connected."""
+        self._connected = True
         log.info("discord.ready", user_id=self.user.id if self.user else None, guilds=len(self.guilds))
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
@@ -147,7 +198,7 @@ async def reply_to_error(interaction: Interaction, error: BaseException) -> None
     if isinstance(error, CannotDo):
         await say(interaction, view=Card(SLATE, f"**{error.user_message}**"))
         return
-    if isinstance(error, (Refused, QuotaExceeded, BadOption, ReferenceRefused)):
+    if isinstance(error, (Refused, QuotaExceeded, BadOption, ReferenceRefused, StorageDown)):
         await say(interaction, view=refusal_card(error))
         return
     reference = secrets.token_hex(3)
@@ -165,8 +216,8 @@ async def guarded(interaction: Interaction, work: Callable[[], Awaitable[None]])
 
 async def say(
     interaction: Interaction, *, view: discord.ui.LayoutView, files: list[discord.File] | None = None
-) -> None:
-    """Answer privately: as the response, in place of the deferred one, or after it."""
+) -> bool:
+    """Answer privately: as the response, in place of the deferred one, or after it; tells whether it was said."""
     nobody = discord.AllowedMentions.none()
     try:
         if not interaction.response.is_done():
@@ -178,3 +229,5 @@ async def say(
     except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
         # The person can't be reached this way any more; whatever was decided stands in the rows.
         log.warning("reply.not_sent", error=type(error).__name__, code=getattr(error, "code", None))
+        return False
+    return True

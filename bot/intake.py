@@ -1,246 +1,256 @@
-"""Takes a request from an interaction: preflight, accept, acknowledge, in the order that keeps replies true."""
+"""Takes a request: preflight, price, accept, acknowledge, in the order that keeps replies true."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import secrets
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import aiohttp
-import discord
 import structlog
 
-from bot.client import BotClient, CannotDo, Interaction, say
-from bot.credits.quotas import LimitScope, QuotaExceeded
+from bot.asks import ACKNOWLEDGE_FIRST_S, UNHEARD, Ask, InteractionAsk
+from bot.client import BotClient, CannotDo, Interaction
 from bot.errors import BotError
-from bot.generations.refusals import Restarting, TooManyAtOnce
-from bot.generations.values import Accepted, GenerationRequest, Origin
-from bot.rivya import BadOption
+from bot.generations.mending import Mended, cheaper, cost_of, mended, picture_price
+from bot.generations.refusals import Restarting
+from bot.generations.values import Accepted, Draft, GenerationRequest, Quote
 from bot.ui import ids
-from bot.ui.failure import notice_card, void_card
+from bot.ui.confirm import confirm_card, not_now_card
+from bot.ui.failure import error_card, notice_card, void_card
 from bot.ui.offers import mend_words
 from bot.ui.progress import progress_card
 from bot.ui.refusal import Mend, refusal_card
 
 log = structlog.get_logger(__name__)
 
-ACKNOWLEDGE_FIRST_S = 1.5
-"""Discord waits 3 s for an acknowledgement. Accepting takes milliseconds; if it does not, acknowledge first."""
-TOKEN_LIFE_MS = 15 * 60 * 1000
-KEPT_MENDS = 500
-_ALREADY_ACKNOWLEDGED = 40060
-
 PrepareRequest = Callable[[], Awaitable[GenerationRequest]]
-_UNHEARD = (discord.HTTPException, aiohttp.ClientError, OSError)
-"""A call of Discord's that failed, or whose answer was lost."""
 
 
 @dataclass(slots=True)
-class _Mended:
-    user_id: int
-    request: GenerationRequest
-    taken: bool = False
-    """Its button was pressed, and nothing has turned that request down."""
+class _Asked:
+    """What is known of a request while it is being taken."""
+
+    agreed_credits: int | None
+    request: GenerationRequest | None = None
 
 
 class Intake:
-    """One door for every request that comes from an interaction."""
+    """One door for every request, whatever it comes from."""
 
     def __init__(self, client: BotClient) -> None:
         self._client = client
         self._generations = client.services.generations
-        self._mends: OrderedDict[str, _Mended] = OrderedDict()
-        self._voiding: set[asyncio.Future[None]] = set()
+        self._catalogue = client.services.catalogue
+        self._confirm_above_credits = client.services.settings.confirm_above_credits
+        self._voiding: set[asyncio.Future[bool]] = set()
 
-    async def take(self, interaction: Interaction, prepare: PrepareRequest, *, private: bool) -> bool:
-        """Accept what ``prepare`` returns, acknowledge, and let it run; a refusal is told privately.
+    async def take(
+        self, ask: Ask, prepare: PrepareRequest, *, private: bool, agreed_credits: int | None = None
+    ) -> bool:
+        """Accept what ``prepare`` returns, acknowledge, and let it run; a refusal is told instead.
 
-        Returns whether it runs. Nothing runs before Discord has acknowledged. When that fails the request is voided:
-        the person sees a failure, would ask again, and would pay twice.
+        Returns whether it runs. What costs more than may be spent without asking, or than ``agreed_credits`` (the price
+        that the person was shown and pressed), is asked about first; nothing is held for that. Nothing runs before
+        Discord has acknowledged. When that fails the request is voided: the person sees a failure, would ask again,
+        and would pay twice. ``private`` is the request's own: it decides who sees the acknowledgement.
         """
+        asked = _Asked(agreed_credits)
         with self._client.taking() as open_for_more:
             if not open_for_more:
-                await self._refuse(interaction, Restarting(), None)
+                await self._refuse_while_stopping(ask, prepare, asked)
                 return False
-            return await self._take(interaction, prepare, private=private)
+            return await self._take(ask, prepare, asked, private=private)
 
-    async def _take(self, interaction: Interaction, prepare: PrepareRequest, *, private: bool) -> bool:
-        origin = origin_of(interaction)
-        asked: list[GenerationRequest] = []
-
-        async def accept() -> Accepted:
-            request = await prepare()
-            asked.append(request)
-            return await self._generations.accept(request, origin)
-
-        accepting = asyncio.ensure_future(accept())
-        message_id: int | None = None
+    async def _take(self, ask: Ask, prepare: PrepareRequest, asked: _Asked, *, private: bool) -> bool:
+        deciding = asyncio.ensure_future(self._decide(ask, prepare, asked))
         try:
-            await asyncio.wait({accepting}, timeout=ACKNOWLEDGE_FIRST_S)
-            if not accepting.done():
-                message_id = await self._acknowledge(interaction, private=private)
-            accepted = await asyncio.shield(accepting)
-            if accepted.repeated:
-                return True
-            if not interaction.response.is_done():
-                message_id = await self._acknowledge(interaction, private=private)
-            waiting = await self._generations.notices(user_id=interaction.user.id, guild_id=interaction.guild_id)
-            if waiting:
-                await self._show_progress(interaction, accepted.request_id)
-            running = await self._generations.acknowledged(accepted.request_id, message_id=message_id)
+            return await self._answer(ask, deciding, asked, private=private)
         except BotError as error:
-            await self._refuse(interaction, error, asked[0] if asked else None)
+            await self._void(deciding)
+            await self._refuse(ask, error, asked.request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the person hears what became of the credits
+            ours = not isinstance(error, UNHEARD) or _raised_by(deciding, error)
+            nothing_charged = await self._void(deciding)
+            if ours:
+                await self._tell_error(ask, error, nothing_charged=nothing_charged)
+            else:  # whether the person has seen an acknowledgement is unknown
+                log.warning("acknowledgement.failed", error=str(error)[:200])
+                await ask.void(void_card())
+        except BaseException:
+            await self._void(deciding)
+            raise
+        return False
+
+    async def _decide(self, ask: Ask, prepare: PrepareRequest, asked: _Asked) -> Accepted | Quote:
+        request = asked.request = await prepare()
+        cost = cost_of(self._catalogue, request)
+        if cost is not None and self._is_to_be_asked(cost, asked.agreed_credits):
+            return await self._generations.quote(request, ask.origin)
+        # Nothing is awaited until the price is fixed in there: it is the one that was looked at here.
+        return await self._generations.accept(request, ask.origin)
+
+    def _is_to_be_asked(self, cost_credits: int, agreed_credits: int | None) -> bool:
+        if agreed_credits is not None:
+            return cost_credits > agreed_credits
+        return self._confirm_above_credits is not None and cost_credits > self._confirm_above_credits
+
+    async def _answer(
+        self, ask: Ask, deciding: asyncio.Future[Accepted | Quote], asked: _Asked, *, private: bool
+    ) -> bool:
+        message_id: int | None = None
+        await asyncio.wait({deciding}, timeout=ask.patience_s)
+        if not deciding.done():
+            message_id = await ask.acknowledge(None, private=private)
+        decided = await asyncio.shield(deciding)
+        if isinstance(decided, Quote):
+            await self._ask_first(ask, decided, asked)
             return False
-        except BaseException as error:
-            # Also when we are cancelled: whether the person has seen an acknowledgement is unknown.
-            await self._void(accepting)
-            if not isinstance(error, _UNHEARD):
-                raise
-            log.warning("acknowledgement.failed", error=str(error)[:200])
-            running, waiting = False, 0
-        if not running:
-            with contextlib.suppress(*_UNHEARD):  # if it was acknowledged after all, it says what came of it
-                await interaction.edit_original_response(view=void_card())
-        if waiting:
-            await say(interaction, view=notice_card(waiting))
+        structlog.contextvars.bind_contextvars(request_id=decided.request_id)
+        if decided.repeated:  # the first event was, or will be, answered
+            if decided.pressed_again:
+                await ask.pressed_again()
+            return True
+        if message_id is None:
+            view = await self._generations.view(decided.request_id) if ask.patience_s is None else None
+            message_id = await ask.acknowledge(view, private=private)
+        notices = await self._generations.notices(user_id=ask.origin.user_id, guild_id=ask.origin.guild_id)
+        if notices:
+            await self._show_progress(ask, decided.request_id)
+        running = await self._generations.acknowledged(decided.request_id, message_id=message_id)
+        if not running:  # it came too late; if it was acknowledged after all, that says what came of it
+            await ask.void(void_card())
+        if notices and await ask.notice(notice_card(notices.waiting, notices.failed)):
+            with contextlib.suppress(BotError):  # it is told once more then; the request runs in any case
+                await self._generations.noticed(notices)
         return running
 
-    async def _void(self, accepting: asyncio.Future[Accepted]) -> None:
-        """Give back whatever comes of ``accepting``, also when we are cancelled meanwhile."""
+    async def _void(self, deciding: asyncio.Future[Accepted | Quote]) -> bool:
+        """Give back whatever comes of ``deciding``, also when we are cancelled meanwhile; tells if nothing can run."""
 
-        async def void() -> None:
-            with contextlib.suppress(BotError):
-                accepted = await accepting
-                if not accepted.repeated:
-                    await self._generations.not_acknowledged(accepted.request_id)
+        async def void() -> bool:
+            try:
+                decided = await deciding
+            except Exception:  # noqa: BLE001 - it was told, or will be; nothing was accepted
+                return True
+            if isinstance(decided, Quote):
+                return True
+            if decided.repeated:
+                return False
+            try:
+                return await self._generations.not_acknowledged(decided.request_id)
+            except BotError:
+                return False
 
         voiding = asyncio.ensure_future(void())
         self._voiding.add(voiding)
         voiding.add_done_callback(self._voiding.discard)
-        await asyncio.shield(voiding)
+        return await asyncio.shield(voiding)
 
-    async def _acknowledge(self, interaction: Interaction, *, private: bool) -> int | None:
-        try:
-            response = await interaction.response.defer(ephemeral=private, thinking=True)
-        except discord.HTTPException as error:
-            if error.code != _ALREADY_ACKNOWLEDGED:
-                raise
-            # discord.py repeats a call whose answer was an error; the first one had arrived.
-            return (await interaction.original_response()).id
-        return response.message_id if response is not None else None
-
-    async def _show_progress(self, interaction: Interaction, request_id: str) -> None:
-        """Put the card where "thinking" stands, before the request runs.
-
-        Discord takes the first message after a deferral for the deferred one itself: a private notice would be public.
-        """
+    async def _show_progress(self, ask: Ask, request_id: str) -> None:
         view = await self._generations.view(request_id)
         if view is not None:
-            await interaction.edit_original_response(view=progress_card(view))
+            await ask.show(progress_card(view))
 
-    async def _refuse(self, interaction: Interaction, error: BotError, request: GenerationRequest | None) -> None:
-        balance = await self._generations.balance(user_id=interaction.user.id, guild_id=interaction.guild_id)
-        price = self._price(request) if request is not None else None
-        mend = self._mend(interaction, error, request, price) if request is not None and price is not None else None
-        card = refusal_card(error, balance=balance, mend=mend, picture_credits=price)
-        if interaction.response.is_done():
-            await interaction.edit_original_response(view=card)
-        else:
-            await say(interaction, view=card)
+    async def _tell_error(self, ask: Ask, error: Exception, *, nothing_charged: bool) -> None:
+        reference = secrets.token_hex(3)
+        log.error("intake.failed", reference=reference, user_id=ask.origin.user_id, exc_info=error)
+        await ask.answer(error_card(reference, nothing_charged=nothing_charged))
 
-    def _price(self, request: GenerationRequest) -> int | None:
-        catalogue = self._client.services.catalogue
+    # --- refusing, and asking first: whatever a person typed is offered again, in one press ---
+
+    async def _refuse_while_stopping(self, ask: Ask, prepare: PrepareRequest, asked: _Asked) -> None:
         try:
-            spec = catalogue.get(request.model or catalogue.default.id)
-        except BadOption:
-            return None
-        option = spec.options.get("resolution")
-        return catalogue.price_credits(spec.id, request.options.get("resolution", option.default) if option else None)
+            async with asyncio.timeout(ACKNOWLEDGE_FIRST_S):
+                asked.request = await prepare()
+        except (BotError, OSError):
+            asked.request = None  # it would be refused anyway, or takes too long to be kept
+        await self._refuse(ask, Restarting(), asked.request)
 
-    # --- mending: whatever a person typed is offered again, in one press ---
+    async def _refuse(self, ask: Ask, error: BotError, request: GenerationRequest | None) -> None:
+        log.info("request.refused", code=error.code, reason=str(error)[:200], user_id=ask.origin.user_id)
+        balance, mends = None, []
+        price = picture_price(self._catalogue, request) if request is not None else None
+        try:
+            balance = await self._generations.balance(user_id=ask.origin.user_id, guild_id=ask.origin.guild_id)
+            mends = [await self._offer(ask, instead) for instead in mended(error, request, self._catalogue)]
+        except BotError as trouble:  # a refusal needs no database
+            log.warning("refusal.without_offer", error=str(trouble)[:200])
+        await ask.answer(refusal_card(error, balance=balance, mends=mends, picture_credits=price))
 
-    def _mend(
-        self, interaction: Interaction, error: BotError, request: GenerationRequest, price_credits: int
-    ) -> Mend | None:
-        mended = _mended(error, request, price_credits)
-        if mended is None:
-            return None
-        request, words = mended
-        key = secrets.token_urlsafe(12)
-        self._mends[key] = _Mended(interaction.user.id, request)
-        while len(self._mends) > KEPT_MENDS:
-            self._mends.popitem(last=False)
-        return Mend(words, ids.mend(key))
+    async def _ask_first(self, ask: Ask, quote: Quote, asked: _Asked) -> None:
+        request = asked.request
+        if request is None:
+            raise AssertionError("a price without a request")
+        draft_id = await self._keep(ask, request)
+        instead = cheaper(request, self._catalogue)
+        card = confirm_card(
+            request,
+            quote,
+            model_label=self._catalogue.open_model(request.model).label,
+            draft_id=draft_id,
+            instead=await self._offer(ask, instead) if instead is not None else None,
+            agreed_credits=asked.agreed_credits,
+        )
+        log.info("request.asked_first", cost_credits=quote.cost_credits, user_id=ask.origin.user_id)
+        await ask.answer(card)
 
-    async def take_mended(self, interaction: Interaction, key: str) -> None:
-        """Take the mended request behind a refusal's button."""
-        mended = self._mends.get(key)
-        if mended is None:
-            raise CannotDo(user_message="This button is too old. Use the command again.")
-        if mended.user_id != interaction.user.id:
-            raise CannotDo(user_message="Only whoever asked for this can use the button.")
-        if mended.taken:  # a double click is one request
-            await interaction.response.defer()
+    async def _offer(self, ask: Ask, instead: Mended) -> Mend:
+        draft_id = await self._keep(ask, instead.request)
+        words = mend_words(
+            instead.change, instead.subject, count=instead.request.count, cost_credits=instead.cost_credits
+        )
+        return Mend(words, ids.paint(draft_id, instead.cost_credits))
+
+    async def _keep(self, ask: Ask, request: GenerationRequest) -> str:
+        return await self._generations.keep_draft(request, user_id=ask.origin.user_id, guild_id=ask.origin.guild_id)
+
+    # --- the buttons of offers ---
+
+    async def take_offer(self, interaction: Interaction, draft_id: str, agreed_credits: int) -> None:
+        """Take the draft behind a button that named its price; however often it is pressed, that is one request."""
+        draft = await self._draft(interaction, draft_id)
+        ask = InteractionAsk(interaction, draft_id=draft.id)
+        if draft.request_id is not None:
+            await ask.pressed_again()
             return
 
         async def prepare() -> GenerationRequest:
-            return mended.request
+            return draft.request
 
-        mended.taken = True
-        try:
-            mended.taken = await self.take(interaction, prepare, private=mended.request.private)
-        except BaseException:
-            mended.taken = False
-            raise
+        if await self.take(ask, prepare, private=draft.request.private, agreed_credits=agreed_credits):
+            await _clear_away(interaction)
 
+    async def leave_offer(self, interaction: Interaction, draft_id: str) -> None:
+        """Put away an offer that is not wanted."""
+        draft = await self._draft(interaction, draft_id)
+        if draft.request_id is not None:
+            raise CannotDo(user_message="This is taken already. As long as it is not sent you can cancel it.")
+        await interaction.response.edit_message(view=not_now_card(draft.request))
 
-def origin_of(interaction: Interaction) -> Origin:
-    """Read where a request comes from, and what the bot may do there."""
-    created_ms = int(interaction.created_at.timestamp() * 1000)
-    return Origin(
-        source_kind="interaction",
-        source_id=str(interaction.id),
-        user_id=interaction.user.id,
-        guild_id=interaction.guild_id,
-        channel_id=interaction.channel_id or 0,
-        application_id=interaction.application_id,
-        interaction_token=interaction.token,
-        token_expires_at_ms=created_ms + TOKEN_LIFE_MS,
-        upload_limit_bytes=interaction.filesize_limit,
-        locale=str(interaction.locale),
-        missing_permissions=_missing(interaction),
-    )
+    async def _draft(self, interaction: Interaction, draft_id: str) -> Draft:
+        draft = await self._generations.draft(draft_id)
+        if draft is not None and draft.user_id != interaction.user.id:
+            raise CannotDo(user_message="Only whoever asked for this can use the button.")
+        if draft is None or (draft.expired and draft.request_id is None):
+            raise CannotDo(user_message="This offer is over; nothing was charged. Please ask again.")
+        return draft
 
 
-def _missing(interaction: Interaction) -> tuple[str, ...]:
-    have = interaction.app_permissions
-    thread = isinstance(interaction.channel, discord.Thread)
-    needed = {
-        "View Channel": have.view_channel,
-        "Send Messages in Threads" if thread else "Send Messages": (
-            have.send_messages_in_threads if thread else have.send_messages
-        ),
-        "Attach Files": have.attach_files,
-    }
-    return tuple(name for name, given in needed.items() if not given)
+def _raised_by(deciding: asyncio.Future[Accepted | Quote], error: Exception) -> bool:
+    return deciding.done() and not deciding.cancelled() and deciding.exception() is error
 
 
-def _mended(error: BotError, request: GenerationRequest, price_credits: int) -> tuple[GenerationRequest, str] | None:
-    """Return what could be asked for instead, and the words on its button."""
-    if isinstance(error, QuotaExceeded) and error.scope is not LimitScope.PROVIDER:
-        count = min(error.left_credits // price_credits, request.count - 1)
-    elif isinstance(error, TooManyAtOnce):
-        count = min(error.limit - error.running, request.count - 1)
-    elif isinstance(error, BadOption) and error.option in request.options:
-        options = {name: value for name, value in request.options.items() if name != error.option}
-        mended = request.model_copy(update={"options": options})
-        return mended, mend_words(count=request.count, cost_credits=None, without=error.option)
-    else:
-        return None
-    if count < 1:
-        return None
-    mended = request.model_copy(update={"count": count})
-    return mended, mend_words(count=count, cost_credits=count * price_credits, without=None)
+async def _clear_away(interaction: Interaction) -> None:
+    """Take away the message with the offer that was taken; where Discord won't, its button does nothing any more."""
+    message = interaction.message
+    if message is None:
+        return
+    try:
+        if message.flags.ephemeral:
+            await interaction.followup.delete_message(message.id)
+        else:
+            await message.delete()
+    except UNHEARD as error:
+        log.debug("offer.not_cleared", error=type(error).__name__, code=getattr(error, "code", None))

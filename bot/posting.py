@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,19 +11,23 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.generations.protocols import DeliveryError, DeliveryFault, Posted, PostFile, Target
+from bot.generations.protocols import DeliveryError, DeliveryFault, Posted, PostFile, Target, Voided
 from bot.generations.states import PictureState, Rung
 from bot.generations.values import RequestView
 from bot.ui.card import Card, fine
 from bot.ui.failure import failure_card, void_card
+from bot.ui.ids import acknowledgement_nonce
 from bot.ui.offers import ready_words
 from bot.ui.progress import progress_card
 from bot.ui.result import description, result_card
 
 CALL_TIMEOUT_S = 300.0
 """For one call with its files: 40 MB over a slow line."""
+PROGRESS_TIMEOUT_S = 60.0
+"""For a card on the way: the result of its request waits behind it."""
 SEARCHED_MESSAGES = 100
 
+_NOBODY = discord.AllowedMentions.none()
 _GONE = {10008}
 _NO_ACCESS = {10003, 10004, 10013, 50001, 50007, 50013, 50278, 160005}
 _TOKEN_DEAD = {10015, 10062, 50027}
@@ -47,7 +52,7 @@ class DiscordDelivery:
 
     async def show_progress(self, rung: Rung, view: RequestView, target: Target) -> None:
         """Edit the progress card."""
-        await self._edit(rung, view, target, progress_card(view), [])
+        await self._edit(rung, view, target, progress_card(view), [], timeout_s=PROGRESS_TIMEOUT_S)
 
     async def post(self, rung: Rung, view: RequestView, target: Target, files: Sequence[PostFile]) -> Posted:
         """Show the result or the failure."""
@@ -58,12 +63,46 @@ class DiscordDelivery:
             return await self._edit(rung, view, target, card, files)
         return await self._send(rung, view, target, card, files)
 
-    async def say_void(self, application_id: int, interaction_token: str) -> None:
-        """Edit the original response of a request that was not taken."""
+    async def say_void(self, voided: Voided) -> None:
+        """Edit the answer of a request that was not taken; where none is known, find it or give one."""
+        if voided.interaction_token is None:
+            await self._say_void_by_message(voided)
+            return
         async with self._faults(by_token=True) as client:
-            await self._webhook(client, application_id, interaction_token).edit_message(
-                _ORIGINAL, view=void_card(), allowed_mentions=discord.AllowedMentions.none()
+            await self._webhook(client, voided.application_id, voided.interaction_token).edit_message(
+                _ORIGINAL, view=void_card(), allowed_mentions=_NOBODY
             )
+
+    async def _say_void_by_message(self, voided: Voided) -> None:
+        async with self._faults() as client:
+            place = client.get_partial_messageable(voided.channel_id, guild_id=voided.guild_id)
+            found = await self._find_reply(client, place, voided) if voided.search_history else None
+            if found is None:
+                # While Discord remembers the nonce, this gives the reply that went out, if one did.
+                found = await self._reply_void(place, voided)
+            await found.edit(view=void_card(), allowed_mentions=_NOBODY)
+
+    async def _reply_void(self, place: discord.PartialMessageable, voided: Voided) -> discord.Message:
+        nonce = acknowledgement_nonce(voided.request_id)
+        reference = place.get_partial_message(voided.source_message_id or 0).to_reference(fail_if_not_exists=False)
+        try:
+            return await place.send(view=void_card(), reference=reference, allowed_mentions=_NOBODY, nonce=nonce)
+        except discord.HTTPException as error:
+            if error.status >= 500 or error.status in {401, 429}:
+                raise
+            # A reply needs Read Message History; a message by itself does not.
+            return await place.send(view=void_card(), allowed_mentions=_NOBODY, nonce=nonce)
+
+    async def _find_reply(
+        self, client: discord.Client, place: discord.PartialMessageable, voided: Voided
+    ) -> discord.Message | None:
+        with contextlib.suppress(discord.Forbidden):
+            async for message in place.history(limit=SEARCHED_MESSAGES):
+                ours = client.user is not None and message.author.id == client.user.id
+                source = message.reference.message_id if message.reference is not None else None
+                if ours and source is not None and source == voided.source_message_id:
+                    return message
+        return None
 
     async def ping(self, view: RequestView) -> None:
         """Mention the person: edits don't notify anyone. A private picture is announced by direct message."""
@@ -95,9 +134,16 @@ class DiscordDelivery:
         )
 
     async def _edit(
-        self, rung: Rung, view: RequestView, target: Target, card: Card, files: Sequence[PostFile]
+        self,
+        rung: Rung,
+        view: RequestView,
+        target: Target,
+        card: Card,
+        files: Sequence[PostFile],
+        *,
+        timeout_s: float = CALL_TIMEOUT_S,
     ) -> Posted:
-        async with self._faults(by_token=rung is Rung.EDIT_ORIGINAL) as client:
+        async with self._faults(by_token=rung is Rung.EDIT_ORIGINAL, timeout_s=timeout_s) as client:
             attachments = attach(view, files)
             channel_id = view.delivered_channel_id or view.channel_id
             if rung is Rung.EDIT_ORIGINAL:
@@ -148,12 +194,14 @@ class DiscordDelivery:
         return discord.Webhook.partial(application_id, token, client=client)
 
     @asynccontextmanager
-    async def _faults(self, *, by_token: bool = False) -> AsyncIterator[discord.Client]:
+    async def _faults(
+        self, *, by_token: bool = False, timeout_s: float = CALL_TIMEOUT_S
+    ) -> AsyncIterator[discord.Client]:
         """Turn everything that a call may raise into a DeliveryError; ``by_token``: by an interaction's token."""
         if self.client is None or self.client.user is None or self.client.is_closed():
             raise DeliveryError(DeliveryFault.TRANSIENT, "not connected")
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 yield self.client
         except discord.HTTPException as error:
             raise DeliveryError(_fault_of(error, by_token=by_token), f"{error.status}/{error.code}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import discord
 import structlog
@@ -26,6 +27,17 @@ _NOBODY = discord.AllowedMentions.none()
 Draw = Callable[[RequestView, Sequence[PostFile]], Card]
 
 
+async def in_place(interaction: Interaction) -> None:
+    """Take note of a press; what is shown then takes the message's place where only one person sees it.
+
+    On a message for all to see, it becomes an answer to whoever pressed, for them alone.
+    """
+    if interaction.message is not None and interaction.message.flags.ephemeral:
+        await interaction.response.defer()
+    else:
+        await interaction.response.defer(ephemeral=True, thinking=True)
+
+
 async def show_pictures(
     interaction: Interaction, store: FileStore, view: RequestView, pictures: Sequence[PictureView], draw: Draw
 ) -> None:
@@ -37,7 +49,7 @@ async def show_pictures(
     async def send(card: Card, files: list[discord.File]) -> discord.Message:
         return await interaction.edit_original_response(view=card, attachments=files, allowed_mentions=_NOBODY)
 
-    await _shrinking(interaction, store, view, pictures, draw, send)
+    await shrinking(send, store, view, pictures, draw, limit_bytes=interaction.filesize_limit)
 
 
 async def post_pictures(
@@ -51,19 +63,24 @@ async def post_pictures(
     async def send(card: Card, files: list[discord.File]) -> discord.Message:
         return await interaction.followup.send(view=card, files=files, allowed_mentions=_NOBODY, wait=True)
 
-    return await _shrinking(interaction, store, view, pictures, draw, send)
+    return await shrinking(send, store, view, pictures, draw, limit_bytes=interaction.filesize_limit)
 
 
-async def _shrinking(
-    interaction: Interaction,
+async def shrinking(
+    send: Callable[[Card, list[discord.File]], Awaitable[discord.Message]],
     store: FileStore,
     view: RequestView,
     pictures: Sequence[PictureView],
     draw: Draw,
-    send: Callable[[Card, list[discord.File]], Awaitable[discord.Message]],
+    *,
+    limit_bytes: int,
+    prefix: str = "",
 ) -> discord.Message:
-    limit_bytes = interaction.filesize_limit
-    files = await files_of(store, view, pictures, limit_bytes=limit_bytes)
+    """Send a card with ``pictures`` (their file names begin with ``prefix``), smaller until Discord takes them.
+
+    Raises as `show_pictures` does.
+    """
+    files = _named(await files_of(store, view, pictures, limit_bytes=limit_bytes), prefix)
     for shrinks_left in reversed(range(MAX_SHRINKS + 1)):
         try:
             return await send(draw(view, files), attach(view, files))
@@ -77,9 +94,13 @@ async def _shrinking(
             if not shrinks_left or total_bytes < len(files) * MIN_LIMIT_BYTES:
                 break
         limit_bytes = min(limit_bytes, total_bytes)
-        files = await files_of(store, view, pictures, limit_bytes=limit_bytes, total_bytes=total_bytes)
+        files = _named(await files_of(store, view, pictures, limit_bytes=limit_bytes, total_bytes=total_bytes), prefix)
     it = "This picture is" if len(files) == 1 else "These pictures are"
     raise CannotDo(user_message=f"{it} too large for Discord here, even made smaller.")
+
+
+def _named(files: Sequence[PostFile], prefix: str) -> list[PostFile]:
+    return [replace(file, filename=prefix + file.filename) for file in files]
 
 
 def _total_bytes(files: Sequence[PostFile]) -> int:

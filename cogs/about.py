@@ -33,6 +33,14 @@ class About(commands.Cog):
         # What one came for stands first.
         found.sort(key=lambda command: (command.name != "imagine", command.name))
         listed = [(f"/{command.name}", command.description) for command in found]
+        menus = [
+            command for command in self._client.tree.get_commands() if isinstance(command, app_commands.ContextMenu)
+        ]
+        listed += [(menu.name, "Right-click a message with pictures, then Apps.") for menu in menus]
+        if self._client.user is not None:
+            listed.append(
+                (f"@{self._client.user.display_name}", "A prompt and pictures in a message that mentions me.")
+            )
         contact = self._services.settings.operator_contact or None
         await say(interaction, view=help_card(commands=listed, models=self._prices(), operator=contact))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from discord import app_commands
 from discord.ext import commands
 
+from bot.asks import payer_guild_id
 from bot.client import BotClient, Interaction, say
 from bot.ui.account import credits_card
 
@@ -16,13 +17,12 @@ class Credits(commands.Cog):
         self._generations = client.services.generations
 
     @app_commands.command(name="credits", description="What you have used and left, and your last entries.")
-    @app_commands.guild_only()
     async def credits(self, interaction: Interaction) -> None:
         """Show balance, allowance, holds and the newest entries."""
-        user_id, guild_id = interaction.user.id, interaction.guild_id
+        user_id, guild_id = interaction.user.id, payer_guild_id(interaction)
         balance = await self._generations.balance(user_id=user_id, guild_id=guild_id)
         entries = await self._generations.statement(user_id=user_id, guild_id=guild_id)
-        guild_name = interaction.guild.name if interaction.guild else None
+        guild_name = interaction.guild.name if interaction.guild and guild_id is not None else None
         now_ms = int(interaction.created_at.timestamp() * 1000)
         await say(interaction, view=credits_card(balance, entries, now_ms, guild_name))
 

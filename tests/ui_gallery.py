@@ -18,6 +18,7 @@ import simcord
 from PIL import Image, ImageDraw
 from playwright.async_api import async_playwright
 
+from tests.ui_looking import looking, looking_longest
 from tests.ui_samples import samples
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -44,7 +45,8 @@ async def main(folder: Path, part: str) -> None:
                     await pages[name].goto(preview.url)
                     # The page reports its size to the server; while it does, nothing else may happen there.
                     await pages[name].get_by_text("Viewport updated").wait_for()
-                for name, sample in samples().items():
+                screens = samples() | looking() | (looking_longest() if part else {})
+                for name, sample in screens.items():
                     if part not in name:
                         continue
                     target = bot.get_channel(channel.id)
@@ -52,10 +54,11 @@ async def main(folder: Path, part: str) -> None:
                         discord.File(io.BytesIO(_picture(f.position)), f.filename, description="a picture")
                         for f in sample.files
                     ]
+                    images = sum(not file.filename.endswith(".txt") for file in sample.files)
                     message = await target.send(view=sample.draw(), files=attached)
                     await preview.refresh()
                     for width, page in pages.items():
-                        await page.wait_for_function(_LOADED, arg=[str(message.id), len(attached)])
+                        await page.wait_for_function(_LOADED, arg=[str(message.id), images])
                         await page.wait_for_timeout(300)
                         await page.screenshot(path=str(folder / f"{name}-{width}.png"))
                     await message.delete()

@@ -14,7 +14,17 @@ from bot.errors import ReferenceRefused
 from bot.generations.protocols import PostFile
 from bot.generations.refusals import MissingPermissions, NotAllowedHere, QueueFull, TooManyAtOnce
 from bot.generations.states import DeliveryState, PictureState, ReferenceState, RequestState
-from bot.generations.values import Cancelled, HistoryPage, PictureView, ReferenceView, RequestView, Trouble
+from bot.generations.values import (
+    Attachment,
+    Cancelled,
+    GenerationRequest,
+    HistoryPage,
+    PictureView,
+    Quote,
+    ReferenceView,
+    RequestView,
+    Trouble,
+)
 from bot.rivya.catalogue import BadOption
 from bot.ui import cards, ids
 
@@ -64,6 +74,7 @@ def request(*pictures: PictureView, **values: Any) -> RequestView:
         "model_label": "Nano Banana Pro", "prompt": PANDA, "options": OPTIONS, "private": False, "notify": False,
         "locale": "en-US", "state": RequestState.RUNNING, "created_at_ms": NOW_MS - 14_000, "references": (),
         "delivery": DeliveryState.WAITING, "message_id": 40, "expected_s": 14.0, "now_ms": NOW_MS, "balance": BALANCE,
+        "place_guild_id": 20, "prices": {"1K": 8, "2K": 8, "4K": 8},
     }  # fmt: skip
     return RequestView(**(base | {"pictures": pictures or (picture(),)} | values))
 
@@ -174,14 +185,30 @@ def samples() -> dict[str, Sample]:
         resets = None if scope is LimitScope.PROVIDER else BALANCE.resets_at_ms
         return QuotaExceeded(scope, cost_credits=cost, left_credits=left, resets_at_ms=resets)
 
-    mend = cards.Mend("Make 1 picture · 8 credits", ids.mend("a1b2"))
+    mend = cards.Mend("Make 1 picture · 8 credits", ids.paint("a1b2" * 4, 8))
     low = replace(BALANCE, used_credits=88, on_hold_credits=16)
     plain(
         "refusal-member",
-        lambda: cards.refusal_card(quota(LimitScope.MEMBER, 12), balance=low, mend=mend, picture_credits=8),
+        lambda: cards.refusal_card(quota(LimitScope.MEMBER, 12), balance=low, mends=[mend], picture_credits=8),
     )
+    cheaper = cards.Mend("Make 1 picture · 8 credits", ids.paint("c3d4" * 4, 8))
+
+    def confirm(name: str, wanted: GenerationRequest, quote: Quote, **values: Any) -> None:
+        model = "Nano Banana Pro"
+        plain(name, lambda: cards.confirm_card(wanted, quote, model_label=model, draft_id="a1b2" * 4, **values))
+
+    attached = Attachment(url="https://cdn.example/cat.png", filename="cat.png", size_bytes=9)
+    four = GenerationRequest(prompt=PANDA, options=OPTIONS, count=4, references=(attached, attached))
+    confirm("confirm", four, Quote(32, 8, BALANCE), instead=cheaper)
+    confirm("confirm-dearer", four, Quote(40, 10, BALANCE), instead=cheaper, agreed_credits=32)
+    one = GenerationRequest(prompt=ARABIC, options=OPTIONS | {"resolution": "4K"})
+    confirm("confirm-arabic", one, Quote(24, 24, replace(BALANCE, allowance_credits=None)))
+    confirm("confirm-hostile", GenerationRequest(prompt=HOSTILE, count=3), Quote(24, 8, BALANCE), instead=cheaper)
+    plain("confirm-not-now", lambda: cards.not_now_card(four))
+    two_ways = [mend, cards.Mend("Make 4 pictures with Nano Banana · 12 credits", ids.paint("e5f6" * 4, 12))]
+    plain("refusal-member-two", lambda: cards.refusal_card(quota(LimitScope.MEMBER, 12), mends=two_ways))
     plain("refusal-member-none", lambda: cards.refusal_card(quota(LimitScope.MEMBER, 0, 8), picture_credits=8))
-    plain("refusal-guild", lambda: cards.refusal_card(quota(LimitScope.GUILD, 12), mend=mend, picture_credits=8))
+    plain("refusal-guild", lambda: cards.refusal_card(quota(LimitScope.GUILD, 12), mends=[mend], picture_credits=8))
     plain("refusal-account", lambda: cards.refusal_card(quota(LimitScope.ACCOUNT, 4711)))
     plain("refusal-provider", lambda: cards.refusal_card(quota(LimitScope.PROVIDER, 4711)))
     sentence = (
@@ -249,4 +276,7 @@ def samples() -> dict[str, Sample]:
     ]
     plain("about", lambda: cards.about_card(models=models, operator="Anna (anna@example.org)", version="0.1.0"))
     plain("help", lambda: cards.help_card(commands=commands, models=models, operator="Anna"))
-    return found
+    from tests.ui_samples_found import found_samples
+    from tests.ui_samples_results import result_samples
+
+    return found | result_samples() | found_samples()

@@ -9,8 +9,9 @@ from bot.ui.text import plain
 from bot.ui.words import in_credits
 
 PRIVACY = (
-    "Kept: your prompts, options and pictures, and the ledger of your credits. "
-    "Reference images are dropped when their request has ended. Prompts and images are sent to the image service."
+    "Kept: your prompts, options and pictures, and the ledger of your credits; reference images for up to 30 days "
+    "after their request, so that it can be repeated, and those of a tray for a day. "
+    "Prompts and images are sent to the image service."
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bot.credits.ledger import Balance
 from bot.credits.repository import Entry
+from bot.generations.states import FailureCode
 from bot.ui.card import BANANA, Card, bar, fine, gap, lines
 from bot.ui.text import plain
 from bot.ui.words import day, grouped, in_credits, relative
@@ -14,14 +15,16 @@ _SHOWN_ENTRIES = 10
 _RECENT_MS = 24 * 60 * 60 * 1000
 
 _BACK_BECAUSE = {
-    "cancelled": "cancelled",
-    "not_acknowledged": "not taken",
-    "reference_refused": "an image could not be used",
-    "reference_unavailable": "an image could not be fetched",
-    "overdue": "the picture never came",
-    "create_unknown": "the picture never came",
-    "result_gone": "the picture could not be obtained",
-    "damaged_result": "the picture was damaged",
+    FailureCode.CANCELLED: "cancelled",
+    FailureCode.NOT_ACKNOWLEDGED: "not taken",
+    FailureCode.REFERENCE_REFUSED: "an image could not be used",
+    FailureCode.RESTORED: "it was not sent",
+    FailureCode.INTERNAL: "something went wrong on my side",
+    FailureCode.OVERDUE: "the picture never came",
+    FailureCode.CREATE_UNKNOWN: "the picture never came",
+    FailureCode.RESULT_GONE: "the picture could not be obtained",
+    FailureCode.RESULT_TOO_LARGE: "the picture could not be obtained",
+    FailureCode.DAMAGED_RESULT: "the picture was damaged",
 }
 
 
@@ -70,7 +73,8 @@ def _words(entry: Entry, now_ms: int) -> str:
         case "capture":
             return f"{amount} for a picture" if entry.amount_credits else "A picture that cost nothing"
         case "void":
-            why = _BACK_BECAUSE.get(entry.reason, "no picture was made")
+            known = entry.reason in set(FailureCode)
+            why = _BACK_BECAUSE[FailureCode(entry.reason)] if known else "no picture was made"
             return f"{amount} back: {why}"
         case "refund":
             return f"{amount} refunded{_reason(entry)}"

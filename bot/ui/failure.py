@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from bot.generations.states import PictureState
+from collections.abc import Sequence
+
+from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import Cancelled, RequestView
 from bot.ui import ids
 from bot.ui.card import EMBER, SLATE, Card, button, fine, lines, row
-from bot.ui.fates import absent, credits_back, fate_lines, grouped_fates, of_credits, what_happened
+from bot.ui.fates import absent, came, credits_back, fate_lines, grouped_fates, of_credits, what_happened
 from bot.ui.text import plain
 from bot.ui.words import NOTHING_CHARGED, counted, in_credits, request_line
 
 _PROMPT_LIMIT = 200
+_OVER = frozenset({PictureState.FAILED, PictureState.CANCELLED, PictureState.LOST})
+"""Nothing of it can still come: asking again can't bring the same picture twice."""
+_FAILED_PROMPT_LIMIT = 60
+_FAILED_TOLD = 3
 
 
 def failure_card(view: RequestView) -> Card:
@@ -35,31 +41,50 @@ def failure_card(view: RequestView) -> Card:
         SLATE if waits else EMBER,
         story,
         fine(plain(view.prompt, _PROMPT_LIMIT), f"{request_line(view)} · ref {view.reference}"),
+        row(
+            button("Change the prompt", ids.remix(view.id)),
+            button("Try again", ids.redo(view.id)),
+        )
+        if view.prices and states <= _OVER
+        else None,
     )
 
 
-def cancelled_card(result: Cancelled) -> Card:
-    """Return the reply to a cancel: what was taken back, and what is on its way and paid for."""
+def cancelled_card(result: Cancelled, view: RequestView | None = None, *, mine: bool = True) -> Card:
+    """Return the reply to a cancel: what was taken back, and what is on its way and charged for by the image service.
+
+    Where ``view``'s result does not stand in its channel yet, it can be kept out of it. ``mine``: the person who
+    cancelled it asked for it.
+    """
     freed, sent = result.freed_pictures, result.sent_pictures
     back = f"{in_credits(result.freed_credits)} {'is' if result.freed_credits == 1 else 'are'} back."
-    if sent == 1:
-        coming = f"1 picture is being painted and paid for ({in_credits(result.sent_credits)}); it will be posted."
-    else:
-        coming = (
-            f"{counted(sent, 'picture')} are being painted and paid for ({in_credits(result.sent_credits)}); "
-            "they will be posted."
-        )
+    coming = lines(*_on_its_way(sent, result.sent_credits, view, mine=mine))
+    keep_out = None
+    if sent and view is not None and not view.private and view.delivery is DeliveryState.WAITING and not came(view):
+        keep_out = row(button("Don't post it" if sent == 1 else "Don't post them", ids.delete(view.id)))
     if freed and sent:
         were = "was" if freed == 1 else "were"
-        return Card(
-            SLATE, lines(f"**Cancelled in part.** {counted(freed, 'picture')} {were} not sent yet: {back}", coming)
-        )
+        said = lines(f"**Cancelled in part.** {counted(freed, 'picture')} {were} not sent yet: {back}", coming)
+        return Card(SLATE, said, keep_out)
     if freed:
         what = "It was" if freed == 1 else f"All {freed} pictures were"
         return Card(SLATE, lines("**Cancelled.**", f"{what} not sent yet: {back}"))
     if sent:
-        return Card(SLATE, lines("**It is too late to cancel.**", coming))
+        return Card(SLATE, lines("**It is too late to take this back.**", coming), keep_out)
     return Card(SLATE, "**There is nothing to cancel.** This request has ended already.")
+
+
+def _on_its_way(sent: int, sent_credits: int, view: RequestView | None, *, mine: bool) -> list[str]:
+    """Say what becomes of pictures that were sent, and that they cost what they cost."""
+    it, is_, comes = ("it", "is", "comes") if sent == 1 else ("they", "are", "come")
+    charged = (
+        f"{counted(sent, 'picture')} {is_} with the image service, which charges for {'it' if sent == 1 else 'them'}: "
+        f"{in_credits(sent_credits)}, unless {it} {'fails' if sent == 1 else 'fail'}."
+    )
+    history = "your /history" if mine else "its maker's /history" if sent == 1 else "their maker's /history"
+    private = view is not None and view.private
+    where = f"{comes} to {'you' if mine else 'its maker'} alone" if private else f"{is_} posted when done"
+    return [charged, f"{it.capitalize()} {where}, and {'stays' if sent == 1 else 'stay'} in {history}."]
 
 
 def void_card() -> Card:
@@ -67,28 +92,53 @@ def void_card() -> Card:
     return Card(SLATE, lines("**I was interrupted before I could take this.**", f"{NOTHING_CHARGED} Please ask again."))
 
 
-def error_card(reference: str) -> Card:
-    """Return the card for an error of our own; ``reference`` is also in the log."""
+def error_card(reference: str, *, nothing_charged: bool = False) -> Card:
+    """Return the card for an error of our own; ``reference`` is also in the log.
+
+    ``nothing_charged``: it is sure that a request came to nothing by it.
+    """
+    if nothing_charged:
+        rest = f"{NOTHING_CHARGED} Please ask again in a moment."
+    else:
+        rest = (
+            "No picture that was paid for is lost by it: what is made waits in /history. Please try again in a moment."
+        )
+    return Card(EMBER, lines("**Something went wrong on my side.**", rest), fine(f"ref {plain(reference, 40)}"))
+
+
+def notice_card(waiting: int, failed: Sequence[RequestView] = ()) -> Card:
+    """Return the notice of what could not be brought to its owner: ``waiting`` pictures, and requests that failed."""
     return Card(
-        EMBER,
-        lines(
-            "**Something went wrong on my side.**",
-            "No picture that was paid for is lost by it: what is made waits in /history. Please try again in a moment.",
-        ),
-        fine(f"ref {plain(reference, 40)}"),
+        SLATE,
+        _waiting_words(waiting) if waiting else None,
+        _failed_words(failed) if failed else None,
+        row(button("Show my pictures" if waiting else "Show my history", ids.history(1))),
     )
 
 
-def notice_card(count: int) -> Card:
-    """Return the notice that pictures wait which could not be brought to their owner."""
+def _waiting_words(count: int) -> str:
     one = count == 1
     waits = "A picture of yours waits" if one else f"{counted(count, 'picture')} of yours wait"
     it, kept = ("it", "It is") if one else ("them", "They are")
-    return Card(
-        SLATE,
-        lines(f"**{waits} in /history.**", f"I could not post {it} where you asked for {it}. {kept} kept for 30 days."),
-        row(button("Show my pictures", ids.history(1))),
+    return lines(
+        f"**{waits} in /history.**", f"I could not post {it} where you asked for {it}. {kept} kept for 30 days."
     )
+
+
+def _failed_words(failed: Sequence[RequestView]) -> str:
+    one = len(failed) == 1
+    title = "A request of yours brought no picture" if one else f"{len(failed)} requests of yours brought no picture"
+    stories = [f"“{plain(view.prompt, _FAILED_PROMPT_LIMIT)}” · {_story(view)}" for view in failed[:_FAILED_TOLD]]
+    more = len(failed) - _FAILED_TOLD
+    return lines(
+        f"**{title}, and I could not tell you where you asked.**",
+        *stories,
+        f"{counted(more, 'more is', 'more are')} in /history." if more > 0 else None,
+    )
+
+
+def _story(view: RequestView) -> str:
+    return " ".join([*(what_happened(view, group) for group in grouped_fates(view)), _money(view)])
 
 
 def _headline(states: set[PictureState], *, one: bool) -> str:

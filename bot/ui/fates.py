@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.generations.states import PictureState
+from bot.generations.states import DeliveryState, FailureCode, PictureState
 from bot.generations.values import PictureView, RequestView
 from bot.ui.words import NOTHING_CHARGED, failure_words, in_credits, listed, relative
 
 ABSENT = frozenset(
     {PictureState.FAILED, PictureState.CANCELLED, PictureState.LOST, PictureState.UNKNOWN, PictureState.OVERDUE}
 )
+_NOT_OBTAINED = frozenset({FailureCode.RESULT_GONE, FailureCode.RESULT_TOO_LARGE, FailureCode.DAMAGED_RESULT})
 AT_WORK = frozenset({PictureState.HELD, PictureState.SUBMITTING, PictureState.PAINTING, PictureState.FETCHING})
 
 
@@ -60,15 +61,15 @@ def what_happened(view: RequestView, group: list[PictureView]) -> str:
         case PictureState.OVERDUE:
             late = "takes" if one else "take"
             it, comes = ("it", "comes") if one else ("they", "come")
-            if view.private:
+            if view.delivery is DeliveryState.KEPT:
+                where = f"{it} will be in /history"
+            elif view.private:
                 where = f"{it} {comes} to you by direct message or in /history"
             else:
                 where = f"{it} will be posted here"
             return f"{'It' if one else 'They'} {late} much longer than usual; {where} if still made."
-        case PictureState.CANCELLED:
-            return "Cancelled before being sent."
-        case PictureState.LOST if group[0].failure_code not in {"overdue", "create_unknown"}:
-            return f"{'It was' if one else 'They were'} made, but could not be obtained."
+        case PictureState.LOST if not one and group[0].failure_code in _NOT_OBTAINED:
+            return "They were made, but could not be obtained."
         case _:
             return failure_words(group[0])
 

@@ -18,13 +18,23 @@ CANCEL: Final = re.compile(rf"nbb:cancel:{_REQUEST}")
 FULL: Final = re.compile(rf"nbb:full:{_REQUEST}:(?P<position>[0-9])")
 FULL_SELECT: Final = re.compile(rf"nbb:fullsel:{_REQUEST}")
 """A select; its value is the picture's position."""
-HISTORY: Final = re.compile(r"nbb:hist:(?P<page>[0-9]{1,6})")
+HISTORY: Final = re.compile(
+    r"nbb:hist:(?P<page>[0-9]{1,6})"
+    r"(?::(?P<model>[0-9a-z.-]{0,40}):(?P<since>[0-9a-z]{0,7}):(?P<until>[0-9a-z]{0,7}):(?P<text>[^\n]{0,80}))?"
+)
+"""A page, of everything or of a search; times are minutes since 1970 in base 36."""
 OPEN: Final = re.compile(r"nbb:open")
 """A select; its value is the request's id."""
 AGAIN: Final = re.compile(rf"nbb:again:{_REQUEST}")
 """Post a picture from the history where the button is pressed."""
 MEND: Final = re.compile(r"nbb:mend:(?P<key>[0-9A-Za-z_-]{1,64})")
-"""Send a refused request again with less; ``key`` is under what the commands keep it."""
+"""Of the first release: a refused request, mended, that was kept in memory. Nothing is behind it any more."""
+
+# --- offers ---
+_DRAFT = r"(?P<draft_id>[0-9a-f]{16})"
+PAINT: Final = re.compile(rf"nbb:paint:{_DRAFT}:(?P<cost_credits>[0-9]{{1,9}})")
+"""Take a draft at the price that the button names."""
+NOT_NOW: Final = re.compile(rf"nbb:notnow:{_DRAFT}")
 
 
 def cancel(request_id: str) -> str:
@@ -42,9 +52,9 @@ def full_select(request_id: str) -> str:
     return f"nbb:fullsel:{request_id}"
 
 
-def history(page: int) -> str:
-    """Turn to a page of the history; the first is 1."""
-    return f"nbb:hist:{page}"
+def history(page: int, searched: str = "") -> str:
+    """Turn to a page of the history; the first is 1. ``searched`` is what `bot.ui.searched.Searched.code` wrote."""
+    return f"nbb:hist:{page}{searched}"
 
 
 def open_select() -> str:
@@ -57,6 +67,281 @@ def again(request_id: str) -> str:
     return f"nbb:again:{request_id}"
 
 
-def mend(key: str) -> str:
-    """Send a refused request again, mended."""
-    return f"nbb:mend:{key}"
+# --- offers ---
+
+
+def paint(draft_id: str, cost_credits: int) -> str:
+    """Take a draft, at most at this price."""
+    return f"nbb:paint:{draft_id}:{cost_credits}"
+
+
+def not_now(draft_id: str) -> str:
+    """Leave a draft."""
+    return f"nbb:notnow:{draft_id}"
+
+
+def acknowledgement_nonce(request_id: str) -> str:
+    """Return the nonce of the reply by which a request out of a message is acknowledged (20 characters)."""
+    return f"{request_id}-ack"
+
+
+# --- a result's own actions ---
+
+_POSITION = r"(?::(?P<position>[1-9]))?"
+
+REDO: Final = re.compile(rf"nbb:redo:{_REQUEST}")
+EDIT: Final = re.compile(rf"nbb:edit:{_REQUEST}{_POSITION}")
+REMIX: Final = re.compile(rf"nbb:remix:{_REQUEST}")
+MORE: Final = re.compile(rf"nbb:more:{_REQUEST}{_POSITION}")
+"""A select; its values are those of ``bot.ui.actions.Action``, some with a size and a price after it."""
+PICK: Final = re.compile(rf"nbb:pick:{_REQUEST}:(?P<action>[0-9A-Za-z.-]{{1,40}})")
+"""A select of pictures for the action; its value is the picture's position."""
+TREE: Final = re.compile(r"nbb:tree")
+"""A select in Details; its value is the relative's request id."""
+DETAILS: Final = re.compile(rf"nbb:details:{_REQUEST}")
+
+EDIT_FORM: Final = re.compile(rf"nbb:form:edit:{_REQUEST}{_POSITION}")
+REMIX_FORM: Final = re.compile(rf"nbb:form:remix:{_REQUEST}")
+REFERENCE_FORM: Final = re.compile(rf"nbb:form:reference:{_REQUEST}{_POSITION}")
+REPORT_FORM: Final = re.compile(rf"nbb:form:report:{_REQUEST}")
+
+DELETE: Final = re.compile(rf"nbb:delete:{_REQUEST}(?::(?P<message_id>[0-9]{{1,20}}))?")
+"""The second press, which deletes; ``message_id`` is the message of this channel on which it began."""
+KEEP: Final = re.compile(r"nbb:keep")
+"""Not now: takes the question away."""
+EXHIBIT: Final = re.compile(rf"nbb:exhibit:{_REQUEST}:(?P<position>[1-9])")
+"""Post a private picture to the gallery, after having been asked."""
+REPORT_DELETE: Final = re.compile(r"nbb:report:delete:(?P<report_id>[0-9]{1,18})")
+REPORT_DISMISS: Final = re.compile(r"nbb:report:dismiss:(?P<report_id>[0-9]{1,18})")
+
+# --- a server's settings ---
+
+GALLERY_CHANNEL: Final = re.compile(r"nbb:server:gallery")
+REPORTS_CHANNEL: Final = re.compile(r"nbb:server:reports")
+NO_GALLERY: Final = re.compile(r"nbb:server:nogallery")
+NO_REPORTS_CHANNEL: Final = re.compile(r"nbb:server:noreports")
+OPEN_REPORTS: Final = re.compile(r"nbb:server:open:(?P<offset>[0-9]{1,6})")
+"""Look at the open reports one by one; the first is 0."""
+
+
+def redo(request_id: str) -> str:
+    """Ask for the same once more."""
+    return f"nbb:redo:{request_id}"
+
+
+def edit(request_id: str, position: int | None = None) -> str:
+    """Open the form that changes a picture; without ``position`` the form asks which, where there are several."""
+    return f"nbb:edit:{request_id}{_at(position)}"
+
+
+def remix(request_id: str) -> str:
+    """Open the form with prompt and options filled in."""
+    return f"nbb:remix:{request_id}"
+
+
+def more(request_id: str, position: int | None = None) -> str:
+    """Choose a rarer action."""
+    return f"nbb:more:{request_id}{_at(position)}"
+
+
+def pick(request_id: str, action: str) -> str:
+    """Choose the picture that an action is for."""
+    return f"nbb:pick:{request_id}:{action}"
+
+
+def tree() -> str:
+    """Go on to a relative in Details."""
+    return "nbb:tree"
+
+
+def details(request_id: str) -> str:
+    """Show Details of a request."""
+    return f"nbb:details:{request_id}"
+
+
+def edit_form(request_id: str, position: int | None = None) -> str:
+    """Send the form of Edit."""
+    return f"nbb:form:edit:{request_id}{_at(position)}"
+
+
+def remix_form(request_id: str) -> str:
+    """Send the form of Remix."""
+    return f"nbb:form:remix:{request_id}"
+
+
+def reference_form(request_id: str, position: int | None = None) -> str:
+    """Send the form of Use as reference."""
+    return f"nbb:form:reference:{request_id}{_at(position)}"
+
+
+def report_form(request_id: str) -> str:
+    """Send the form of a report."""
+    return f"nbb:form:report:{request_id}"
+
+
+def delete(request_id: str, message_id: int | None = None) -> str:
+    """Delete a result's message, after having been asked."""
+    return f"nbb:delete:{request_id}:{message_id}" if message_id is not None else f"nbb:delete:{request_id}"
+
+
+def keep() -> str:
+    """Leave all as it is."""
+    return "nbb:keep"
+
+
+def exhibit(request_id: str, position: int) -> str:
+    """Post a private picture to the gallery."""
+    return f"nbb:exhibit:{request_id}:{position}"
+
+
+def report_delete(report_id: int) -> str:
+    """Delete a reported picture's message."""
+    return f"nbb:report:delete:{report_id}"
+
+
+def report_dismiss(report_id: int) -> str:
+    """Close a report and leave the picture."""
+    return f"nbb:report:dismiss:{report_id}"
+
+
+def gallery_channel() -> str:
+    """Choose the gallery."""
+    return "nbb:server:gallery"
+
+
+def reports_channel() -> str:
+    """Choose where reports go."""
+    return "nbb:server:reports"
+
+
+def no_gallery() -> str:
+    """Close the gallery."""
+    return "nbb:server:nogallery"
+
+
+def no_reports_channel() -> str:
+    """Send reports nowhere."""
+    return "nbb:server:noreports"
+
+
+def open_reports(offset: int) -> str:
+    """Show an open report."""
+    return f"nbb:server:open:{offset}"
+
+
+def _at(position: int | None) -> str:
+    return "" if position is None else f":{position}"
+
+
+# --- references from messages, and the tray ---
+
+TAKE_FORM: Final = re.compile(rf"nbb:form:take:{_DRAFT}")
+"""The form over images that were found in a message or lie in the tray; they are in the draft."""
+TRAY: Final = re.compile(r"nbb:tray")
+"""Show one's own tray."""
+TRAY_USE: Final = re.compile(r"nbb:tray:use")
+TRAY_REMOVE: Final = re.compile(r"nbb:tray:remove:(?P<image_id>[0-9]{1,18})")
+TRAY_EMPTY: Final = re.compile(r"nbb:tray:empty")
+"""Asks first; ``TRAY_CLEAR`` does it."""
+TRAY_CLEAR: Final = re.compile(r"nbb:tray:clear")
+
+
+def take_form(draft_id: str) -> str:
+    """Send the form over images that are kept in a draft."""
+    return f"nbb:form:take:{draft_id}"
+
+
+def tray() -> str:
+    """Show one's own tray."""
+    return "nbb:tray"
+
+
+def tray_use() -> str:
+    """Open the form over the images of one's own tray."""
+    return "nbb:tray:use"
+
+
+def tray_remove(image_id: int) -> str:
+    """Take one image out of one's own tray."""
+    return f"nbb:tray:remove:{image_id}"
+
+
+def tray_empty() -> str:
+    """Ask whether one's own tray is to be emptied."""
+    return "nbb:tray:empty"
+
+
+def tray_clear() -> str:
+    """Empty one's own tray."""
+    return "nbb:tray:clear"
+
+
+# --- looking: the queue, and what somebody prefers ---
+
+QUEUE: Final = re.compile(r"nbb:queue")
+"""Look at the queue once more."""
+PREFER: Final = re.compile(r"nbb:prefer:(?P<name>model|aspect_ratio|resolution|output_format|private|notify)")
+"""A select; its value is what is preferred, or "usual" for no preference."""
+PREFERENCES: Final = re.compile(r"nbb:prefs")
+"""Show one's own preferences in place."""
+STYLES: Final = re.compile(r"nbb:styles")
+"""Show one's own styles in place."""
+STYLE_ADD: Final = re.compile(r"nbb:style:add")
+STYLE_OPEN: Final = re.compile(r"nbb:style:open")
+"""A select; its value is the style's id."""
+STYLE_EDIT: Final = re.compile(r"nbb:style:edit:(?P<style_id>[0-9]{1,18})")
+STYLE_REMOVE: Final = re.compile(r"nbb:style:remove:(?P<style_id>[0-9]{1,18})")
+"""Asks first; ``STYLE_GONE`` does it."""
+STYLE_GONE: Final = re.compile(r"nbb:style:gone:(?P<style_id>[0-9]{1,18})")
+STYLE_FORM: Final = re.compile(r"nbb:form:style(?::(?P<style_id>[0-9]{1,18}))?")
+"""The form of a style; without an id, of a new one."""
+
+
+def queue() -> str:
+    """Look at the queue once more."""
+    return "nbb:queue"
+
+
+def prefer(name: str) -> str:
+    """Choose a preference."""
+    return f"nbb:prefer:{name}"
+
+
+def preferences() -> str:
+    """Show one's own preferences."""
+    return "nbb:prefs"
+
+
+def styles() -> str:
+    """Show one's own styles."""
+    return "nbb:styles"
+
+
+def style_add() -> str:
+    """Open the form of a new style."""
+    return "nbb:style:add"
+
+
+def style_open() -> str:
+    """Choose a style to look at."""
+    return "nbb:style:open"
+
+
+def style_edit(style_id: int) -> str:
+    """Open the form of a style."""
+    return f"nbb:style:edit:{style_id}"
+
+
+def style_remove(style_id: int) -> str:
+    """Ask whether a style is to be removed."""
+    return f"nbb:style:remove:{style_id}"
+
+
+def style_gone(style_id: int) -> str:
+    """Remove a style."""
+    return f"nbb:style:gone:{style_id}"
+
+
+def style_form(style_id: int | None = None) -> str:
+    """Send the form of a style."""
+    return "nbb:form:style" if style_id is None else f"nbb:form:style:{style_id}"

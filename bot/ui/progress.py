@@ -12,7 +12,7 @@ from bot.ui import ids
 from bot.ui.card import SLATE, Card, bar, button, fine, lines, row, sliding_bar
 from bot.ui.fates import absent, at_work, came
 from bot.ui.text import plain
-from bot.ui.words import duration, grouped, in_credits, request_line, trouble_words
+from bot.ui.words import duration, grouped, in_credits, relative, request_line, trouble_words
 
 _PROMPT_LIMIT = 70
 _ALMOST = 0.95
@@ -34,12 +34,40 @@ def progress_card(view: RequestView) -> Card:
 
 
 def cancel_button(view: RequestView) -> ui.Button[Any] | None:
-    """Return the button that cancels what is not sent yet, or None when everything is."""
+    """Return the button that cancels, or None when nothing is in work any more.
+
+    What was sent already can't be taken back: whoever presses is told so, and may have it kept out of the channel.
+    """
     unsent = sum(picture.state in UNSENT_STATES for picture in view.pictures)
-    if not unsent:
+    if not unsent and (came(view) or not at_work(view)):
         return None
-    words = "Cancel" if unsent == len(view.pictures) else f"Cancel the {'one' if unsent == 1 else unsent} not sent yet"
-    return button(words, ids.cancel(view.id))
+    part = 0 < unsent < len(view.pictures)
+    return button(
+        f"Cancel the {'one' if unsent == 1 else unsent} not sent yet" if part else "Cancel", ids.cancel(view.id)
+    )
+
+
+def expectation(view: RequestView) -> str:
+    """Return when the last picture of a request should come, by what such pictures took lately."""
+    if view.expected_at_ms is not None:
+        return f"expected {relative(view.expected_at_ms)}"
+    if view.expected_s is None:
+        return "I can't tell yet how long such a picture takes"
+    return "any moment now; it takes longer than usual"
+
+
+def standing(view: RequestView) -> str:
+    """Return where a request at work stands and when it should come, for a card that is not kept up to date.
+
+    "**Queued** · number 3 in line · expected in 2 minutes"; what it waits for comes instead of a time.
+    """
+    headline, _ = _stage(view)
+    if headline.startswith("**Painting**"):
+        done = f" · {len(came(view))} of {len(view.pictures)} done" if len(view.pictures) > 1 else ""
+        headline = f"**Painting**{done}"
+    if view.trouble is not None:
+        return f"{headline} · {trouble_words(view.trouble)}"
+    return headline if expectation(view) in headline else f"{headline} · {expectation(view)}"
 
 
 def _stage(view: RequestView) -> tuple[str, str | None]:
@@ -58,7 +86,7 @@ def _stage(view: RequestView) -> tuple[str, str | None]:
         return f"**Fetching references** · {arrived} of {total}", bar(arrived / total)
     if view.queue_position is not None:
         place = "next in line" if view.queue_position <= 1 else f"number {view.queue_position} in line"
-        return f"**Queued** · {place}", None
+        return f"**Queued** · {place} · {expectation(view)}", None
     uploaded = sum(image.state is ReferenceState.UPLOADED for image in view.references)
     if uploaded < total:
         return f"**Sending references** · {uploaded} of {total}", bar(uploaded / total)

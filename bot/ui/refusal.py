@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.credits.ledger import Balance
@@ -26,9 +27,13 @@ class Mend:
 
 
 def refusal_card(
-    error: BotError, *, balance: Balance | None = None, mend: Mend | None = None, picture_credits: int | None = None
+    error: BotError,
+    *,
+    balance: Balance | None = None,
+    mends: Sequence[Mend] = (),
+    picture_credits: int | None = None,
 ) -> Card:
-    """Return why a request was turned down, that nothing was charged, and a button for the mended one.
+    """Return why a request was turned down, that nothing was charged, and a button for each mended one.
 
     ``picture_credits`` is the price of one picture as it was asked for, said when the request was for several.
     """
@@ -42,7 +47,7 @@ def refusal_card(
         lines(f"**{headline}**", rest),
         NOTHING_CHARGED,
         _on_hold(error, balance),
-        row(button(label(mend.label, 80), mend.custom_id) if mend else None),
+        row(*(button(label(mend.label, 80), mend.custom_id) for mend in mends)),
     )
 
 

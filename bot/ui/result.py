@@ -8,14 +8,16 @@ from typing import Any, Protocol
 import discord
 from discord import ui
 
+from bot.generations.lineage import own_prompt
 from bot.generations.settling import WRITE_OFF_AFTER_S
 from bot.generations.states import PictureState
 from bot.generations.values import PictureView, RequestView
-from bot.ui import ids
-from bot.ui.card import BANANA, Card, button, fine, lines, row, select
+from bot.ui.actions import controls, dimensions
+from bot.ui.card import BANANA, Card, fine, lines
 from bot.ui.fates import absent, at_work, came, fate_lines
+from bot.ui.kin import from_parent, headline
 from bot.ui.progress import cancel_button
-from bot.ui.text import alt_text, plain
+from bot.ui.text import alt_text
 from bot.ui.words import counted, duration, grouped, in_credits, listed, references_named, relative, request_line
 
 _PROMPT_LIMIT = 350
@@ -49,10 +51,28 @@ def result_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
     return Card(
         BANANA,
         gallery(view, files),
-        f"**{plain(view.prompt, _PROMPT_LIMIT)}**",
+        f"**{headline(view, _PROMPT_LIMIT)}**",
         lines(_tally(view) if fates or at_work(view) else None, *fates, _still_coming(view)),
-        fine(request_line(view), references_named(view.references), money_line(view), _fitted(view, files)),
-        *controls(view, more=[cancel_button(view)]),
+        fine(
+            " · ".join(part for part in (request_line(view), from_parent(view)) if part),
+            references_named(view.references),
+            money_line(view),
+            _fitted(view, files),
+        ),
+        *controls(view, more=[cancel_button(view)], deletable=True),
+    )
+
+
+def full_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
+    """Return pictures alone, as large as they can be sent, for one person."""
+    shown = {file.position for file in files}
+    pictures = [picture for picture in came(view) if picture.position in shown]
+    smaller = "Made smaller to fit Discord's upload limit." if any(file.fitted for file in files) else None
+    return Card(
+        BANANA,
+        gallery(view, files),
+        f"**{headline(view, _PROMPT_LIMIT)}**",
+        fine(*(dimensions(picture) for picture in pictures), smaller),
     )
 
 
@@ -71,21 +91,7 @@ def gallery(view: RequestView, files: Sequence[ShownFile]) -> ui.MediaGallery[An
 def description(view: RequestView, position: int) -> str:
     """Return the alt text of one picture of a request (≤1024 characters)."""
     total = len(view.pictures)
-    return alt_text(view.prompt, before=f"Picture {position} of {total}: " if total > 1 else "")
-
-
-def controls(view: RequestView, *, more: Sequence[ui.Button[Any] | None] = ()) -> list[ui.Item[Any] | None]:
-    """Return the buttons for pictures whose bytes are kept: [Full size], as a select when there are several."""
-    kept = [picture for picture in came(view) if picture.path is not None]
-    if len(kept) < 2:
-        return [row(*(button("Full size", ids.full(view.id, picture.position)) for picture in kept), *more)]
-    options = [
-        discord.SelectOption(
-            label=f"Picture {picture.position}", value=str(picture.position), description=_dimensions(picture)
-        )
-        for picture in kept
-    ]
-    return [row(*more), select("Full size of picture …", ids.full_select(view.id), options)]
+    return alt_text(own_prompt(view), before=f"Picture {position} of {total}: " if total > 1 else "")
 
 
 def money_line(view: RequestView) -> str:
@@ -144,18 +150,9 @@ def _fitted(view: RequestView, files: Sequence[ShownFile]) -> str | None:
         return None
     kept = {picture.position for picture in came(view) if picture.path is not None}
     # What a person may be sent depends on their own limit, so the original itself can't be promised.
-    more = "Full size gives the most that Discord lets me send you" if kept.issuperset(smaller) else None
+    more = "Full size, under More, gives the most that Discord lets me send you" if kept.issuperset(smaller) else None
     which = ""
     if len(smaller) < len(files):
         which = f": picture{'s' if len(smaller) > 1 else ''} {listed([str(position) for position in smaller])}"
     said = f"Made smaller to fit Discord's upload limit{which}"
     return f"{said}. {more}." if more else f"{said}; what was larger is no longer kept."
-
-
-def _dimensions(picture: PictureView) -> str | None:
-    parts = []
-    if picture.width and picture.height:
-        parts.append(f"{picture.width} × {picture.height}")
-    if picture.size_bytes:
-        parts.append(f"{picture.size_bytes / 1024 / 1024:.1f} MiB")
-    return " · ".join(parts) or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bot.generations.states import FailureCode
 from bot.generations.values import PictureView, ReferenceView, RequestView, Trouble
 from bot.rivya.errors import user_message_for
 from bot.ui.text import plain
@@ -14,17 +15,16 @@ _DETAIL_LIMIT = 280
 _FILENAME_LIMIT = 40
 
 _FAILURES = {
-    "reference_unavailable": "A reference image could not be fetched from Discord.",
-    "unreachable": "The image service could not be reached.",
-    "result_gone": "It was made, but was gone before it could be fetched.",
-    "damaged_result": "It was made, but the file that came is damaged.",
-    "overdue": "It had not come after a day, so I stopped waiting.",
-    "create_unknown": "It never became known whether it was made.",
-    "cancelled": "It was cancelled before it was sent.",
-    "restarted": "I was restarted before it was sent.",
-    "not_acknowledged": "I could not show you that I had taken it, so it was not sent.",
-    "internal": "Something went wrong on my side.",
-    "account": "The image service does not accept this bot's account right now. Its operator has to look at that.",
+    FailureCode.REFERENCE_REFUSED: "One of the reference images can't be used.",
+    FailureCode.CANCELLED: "Cancelled before being sent.",
+    FailureCode.NOT_ACKNOWLEDGED: "I could not show you that I had taken it, so it was not sent.",
+    FailureCode.RESTORED: "It had not been sent yet when the backup was made that I was brought back from.",
+    FailureCode.INTERNAL: "Something went wrong on my side.",
+    FailureCode.OVERDUE: "It had not come after a day, so I stopped waiting.",
+    FailureCode.CREATE_UNKNOWN: "It never became known whether it was made.",
+    FailureCode.RESULT_GONE: "It was made, but could not be obtained.",
+    FailureCode.RESULT_TOO_LARGE: "It was made, but could not be obtained: it is larger than I can store.",
+    FailureCode.DAMAGED_RESULT: "It was made, but could not be obtained: what came was damaged.",
 }
 
 _TROUBLES = {
@@ -120,10 +120,8 @@ def trouble_words(trouble: str) -> str:
 
 def failure_words(picture: PictureView) -> str:
     """Return what happened to a picture that did not come, in a sentence or two; says nothing of credits."""
-    code = picture.failure_code or "internal"
-    if code == "reference_refused" and picture.failure_detail:
+    code = picture.failure_code or FailureCode.INTERNAL
+    if code == FailureCode.REFERENCE_REFUSED and picture.failure_detail:
         sentence = plain(picture.failure_detail, _DETAIL_LIMIT)
         return sentence if sentence.endswith((".", "…")) else f"{sentence}."
-    if code == "reference_refused":
-        return "One of the reference images can't be used."
-    return _FAILURES.get(code) or user_message_for(code)
+    return _FAILURES[FailureCode(code)] if code in set(FailureCode) else user_message_for(code)

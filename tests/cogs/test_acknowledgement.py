@@ -13,6 +13,7 @@ from simcord.http.client import FakeWebhookAdapter
 from sqlalchemy import text
 
 from bot.generations.states import RequestState
+from bot.ui import ids
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SLOW_S = 1.7
 """Longer than a command waits before it acknowledges first."""
 DEFERRED = 5
+MENDED = "Use the usual resolution · 3 credits"
 
 
 async def _nothing_came_of_it(world: DiscordWorld, prompt: str) -> None:
@@ -134,7 +136,7 @@ async def test_slow_to_accept_is_acknowledged_first(discord_world: DiscordWorld)
     world = discord_world
     world.fetcher.delay_s = SLOW_S
     asked = await world.imagine(None, prompt_file=("prompt.txt", b"slow but sure"))
-    assert asked.deferred
+    assert world.requests("POST", "/callback")[0].json["type"] == DEFERRED
     await world.idle()
     assert len(pictures_of(asked.response)) == 1
     assert len(world.tasks("slow but sure")) == 1
@@ -150,16 +152,16 @@ async def test_slow_to_refuse_says_so_in_the_place_of_the_acknowledgement(discor
     )
     assert world.requests("POST", "/callback")[0].json["type"] == DEFERRED
     assert "Nano Banana has no resolution to choose." in text_of(asked.response)
-    assert labels_of(asked.response) == ["Use the usual resolution"]
+    assert labels_of(asked.response) == [MENDED]
     assert world.tasks("too large a size") == []
     await world.check_books(charged=0)
 
     # It is public now: the button is still for whoever asked.
-    stranger = await world.click(world.member("stranger"), asked.response, "Use the usual resolution")
+    stranger = await world.click(world.member("stranger"), asked.response, MENDED)
     assert stranger.ephemeral
     assert text_of(stranger.response) == "**Only whoever asked for this can use the button.**"
     assert world.tasks("too large a size") == []
-    await world.click(world.alice, asked.response, "Use the usual resolution")
+    await world.click(world.alice, asked.response, MENDED)
     await world.idle()
     assert len(world.tasks("too large a size")) == 1
     await world.check_books(charged=3)
@@ -182,8 +184,8 @@ async def test_slow_to_accept_and_not_acknowledged_is_void(discord_world: Discor
 async def test_a_double_click_on_a_mended_request_is_one_request(discord_world: DiscordWorld) -> None:
     world = discord_world
     refusal = await world.imagine("clicked twice", model="nano-banana", resolution="4K")
-    first = await world.click(world.alice, refusal.response, "Use the usual resolution")
-    second = await world.click(world.alice, refusal.response, "Use the usual resolution")
+    first = await world.click(world.alice, refusal.response, MENDED)
+    second = await world.click(world.alice, refusal.response, MENDED)
     await world.idle()
     assert len(pictures_of(first.response)) == 1
     assert second.acknowledged
@@ -196,20 +198,31 @@ async def test_a_mended_request_that_was_not_acknowledged_can_be_pressed_again(d
     world = discord_world
     refusal = await world.imagine("pressed again", model="nano-banana", resolution="4K")
     world.env.inject_error("POST", "/interactions/*/callback", status=404, code=10062)
-    await world.click(world.alice, refusal.response, "Use the usual resolution")
-    await world.click(world.alice, refusal.response, "Use the usual resolution")
+    await world.click(world.alice, refusal.response, MENDED)
+    await world.click(world.alice, refusal.response, MENDED)
     await world.idle()
     assert len(world.tasks("pressed again")) == 1
     await world.check_books(charged=3)
 
 
-async def test_a_mended_request_is_not_known_after_a_restart(discord_world: DiscordWorld) -> None:
+async def test_a_mended_request_survives_a_restart(discord_world: DiscordWorld) -> None:
     world = discord_world
     refusal = await world.imagine("from another life", model="nano-banana", resolution="4K")
     await world.restart_client()
-    answer = await world.click(world.alice, refusal.response, "Use the usual resolution")
-    assert text_of(answer.response) == "**This button is too old. Use the command again.**"
-    await _nothing_came_of_it(world, "from another life")
+    await world.click(world.alice, refusal.response, MENDED)
+    await world.idle()
+    assert len(world.tasks("from another life")) == 1
+    await world.check_books(charged=3)
+
+
+async def test_the_button_of_a_refusal_of_the_first_release_says_that_it_is_too_old(
+    discord_world: DiscordWorld,
+) -> None:
+    world = discord_world
+    refusal = await world.imagine("from the past", model="nano-banana", resolution="4K")
+    answer = await world.forge(world.alice, refusal.response, "nbb:mend:Xz_3-aB0")
+    assert text_of(answer.response) == "**This button is too old; nothing was charged. Use the command again.**"
+    await _nothing_came_of_it(world, "from the past")
 
 
 # --- errors of our own ---
@@ -224,7 +237,7 @@ async def test_an_error_of_our_own_is_told_with_a_reference(discord_world: Disco
     (result,) = (world.settings.data_dir / "results").glob(f"{page.requests[0].id}-1.*")
     await asyncio.to_thread(result.unlink)
     await asyncio.to_thread(result.mkdir)  # what is there, but can't be read
-    answer = await world.click(world.alice, message, "Full size")
+    answer = await world.forge(world.alice, message, ids.full(page.requests[0].id, 1))
     assert answer.ephemeral
     said = text_of(answer.response)
     assert "**Something went wrong on my side.**" in said
@@ -260,5 +273,11 @@ async def test_a_stop_takes_nothing_new_and_waits_for_what_is_being_taken(
         assert refused.ephemeral
         await world.idle()
         assert world.tasks("too late") == []
+        again = await world.click(world.alice, refused.response, "Try again · 8 credits")
+        assert "I am being restarted just now." in text_of(again.response)
     finally:
         await world.restart_client()
+    # What was typed is not lost by a restart.
+    await world.click(world.alice, refused.response, "Try again · 8 credits")
+    await world.idle()
+    assert len(world.tasks("too late")) == 1

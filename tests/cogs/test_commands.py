@@ -16,22 +16,25 @@ from tests.cogs.conftest import DiscordWorld, OpenWorld, check_bodies, png
 from tests.openapi import discord_schema
 from tests.ui_limits import units
 
-MENDED = "Use the usual resolution"
-COMMANDS = {"imagine", "cancel", "history", "credits", "about", "help"}
+MENDED = "Use the usual resolution · 3 credits"
+COMMANDS = {
+    *("imagine", "cancel", "history", "show", "queue", "credits", "preferences", "tray", "server", "about", "help"),
+}
+MENUS = {"Use as reference", "Add to my tray"}
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_no_two_commands_collide_and_all_are_within_discords_limits(discord_world: DiscordWorld) -> None:
     commands = discord_world.client.tree.get_commands()
     names = [command.name for command in commands]
-    assert sorted(names) == sorted(COMMANDS)
+    assert sorted(names) == sorted(COMMANDS | MENUS)
     payloads = [command.to_dict(discord_world.client.tree) for command in commands]
     # Installed for a person it would come along to servers that nobody allowed.
     assert {tuple(payload["integration_types"]) for payload in payloads} == {(0,)}
     for kind, name, text in _labels(payloads):
         if kind == "name":
             assert 1 <= units(name) <= 32
-            assert name == name.lower()
+            assert name == name.lower() or name in MENUS
         assert 1 <= units(text) <= 100
     for payload in payloads:
         options = payload.get("options", [])
@@ -49,15 +52,16 @@ async def test_the_choices_are_exactly_the_catalogues(discord_world: DiscordWorl
     command = discord_world.client.tree.get_command("imagine")
     assert isinstance(command, app_commands.Command)
     models = Catalogue().available()
-    for name in ("aspect_ratio", "resolution", "output_format"):
+    for name in ("aspect_ratio", "output_format"):
         offered = [choice.value for choice in command.get_parameter(name).choices]  # type: ignore[union-attr]
         taken = {value for model in models if name in model.options for value in model.options[name].choices}
         assert set(offered) == taken
         assert len(offered) == len(taken)
         default = Catalogue().default.options[name].choices
         assert tuple(offered[: len(default)]) == default
-    offered_models = {choice.value: choice.name for choice in command.get_parameter("model").choices}  # type: ignore[union-attr]
-    assert offered_models == {model.id: model.label for model in models}
+    # These name a price, which may change: they are offered while somebody types.
+    for name in ("model", "resolution", "count", "parent", "style"):
+        assert command.get_parameter(name).autocomplete  # type: ignore[union-attr]
     most = max(model.max_references for model in models if model.id == Catalogue().default.id)
     assert [p.name for p in command.parameters if p.name.startswith("image_")] == [
         f"image_{n}" for n in range(1, most + 1)
@@ -66,7 +70,7 @@ async def test_the_choices_are_exactly_the_catalogues(discord_world: DiscordWorl
 
 def _labels(payloads: list[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
     for payload in payloads:
-        yield "name", payload["name"], payload["description"]
+        yield "name", payload["name"], payload.get("description", payload["name"])  # menus have none
         for option in payload.get("options", []):
             yield "name", option["name"], option["description"]
             for choice in option.get("choices", []):

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from discord import app_commands
 
 from bot.ui import ids
 from tests.cogs.conftest import DiscordWorld, labels_of, noise, pictures_of, selects_of, text_of
@@ -186,7 +187,9 @@ async def test_about_and_help(discord_world: DiscordWorld) -> None:
     shown = await world.slash(world.alice, "help")
     assert shown.ephemeral
     for command in world.client.tree.get_commands():
-        assert f"**/{command.name}**" in text_of(shown.response)
+        slash = "" if isinstance(command, app_commands.ContextMenu) else "/"
+        assert f"**{slash}{command.name}**" in text_of(shown.response)
+    assert f"@{world.client.user.display_name}" in text_of(shown.response), "and a mention"
 
 
 # --- pictures that could not be brought to their owner ---
@@ -252,7 +255,7 @@ async def test_buttons_work_after_a_restart(discord_world: DiscordWorld) -> None
     shown = await world.slash(world.alice, "history")
     await world.restart_client()
     (message,) = world.messages()
-    full = await world.choose(world.member("bob"), message, "2")
+    full = await world.forge(world.member("bob"), message, ids.full(await _newest(world), 2))
     assert len(pictures_of(full.response)) == 1
     opened = await world.choose(world.alice, shown.response, await _newest(world))
     assert len(pictures_of(opened.response)) == 2

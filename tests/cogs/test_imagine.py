@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.cogs.conftest import DiscordWorld, gif, labels_of, pictures_of, png, selects_of, text_of
+from tests.cogs.conftest import DiscordWorld, gif, labels_of, pictures_of, png, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -24,7 +24,6 @@ async def test_a_prompt_becomes_a_picture(discord_world: DiscordWorld) -> None:
     assert message.id == asked.response.id
     assert "a red panda in a raincoat" in text_of(message)
     assert "8 credits · 152 left" in text_of(message)
-    assert labels_of(message) == ["Full size"]
     (shown,) = pictures_of(message)
     assert shown["description"] == "a red panda in a raincoat"
     (attached,) = message.attachments
@@ -91,15 +90,14 @@ async def test_other_models_get_their_own_parameters(
 
 async def test_four_pictures_are_one_message(discord_world: DiscordWorld) -> None:
     world = discord_world
-    await world.imagine("four of them", count=4)
+    asked = await world.imagine("four of them", count=4)
+    await world.click(world.alice, asked.response, "Paint all 4 · 32 credits")
     await world.idle()
     (message,) = world.messages()
     assert [item["description"] for item in pictures_of(message)] == [
         f"Picture {number} of 4: four of them" for number in range(1, 5)
     ]
     assert "32 credits · 128 left" in text_of(message)
-    (choice,) = selects_of(message)
-    assert [option["value"] for option in choice["options"]] == ["1", "2", "3", "4"]
     await world.check_books(charged=32)
 
 
@@ -206,7 +204,7 @@ async def test_an_option_that_the_model_lacks_is_left_out_in_one_press(discord_w
         resolution="4K",
         aspect_ratio="16:9",
     )
-    pressed = await world.click(world.alice, refusal.response, "Use the usual resolution")
+    pressed = await world.click(world.alice, refusal.response, "Use the usual resolution · 3 credits")
     assert not pressed.ephemeral
     await world.idle()
     (task,) = world.tasks("small and cheap")
@@ -218,7 +216,7 @@ async def test_an_option_that_the_model_lacks_is_left_out_in_one_press(discord_w
 
 async def test_an_aspect_ratio_that_the_model_lacks_names_what_it_takes(discord_world: DiscordWorld) -> None:
     refusal = await _refused(discord_world, "has no aspect ratio 8:1. It takes 1:1, 2:3", aspect_ratio="8:1")
-    assert labels_of(refusal.response) == ["Use the usual aspect ratio"]
+    assert labels_of(refusal.response) == ["Use the usual aspect ratio · 8 credits"]
 
 
 async def test_a_missing_permission_is_found_before_anything_is_spent(discord_world: DiscordWorld) -> None:

@@ -11,16 +11,24 @@ async def test_too_dear_offers_as_many_as_are_left(open_discord_world: OpenWorld
     assert refusal.ephemeral
     assert "**That is more than you have left.**" in text_of(refusal.response)
     assert "This costs 24 credits, you have 20" in text_of(refusal.response)
-    assert labels_of(refusal.response) == ["Make 2 pictures · 16 credits"]
+    assert labels_of(refusal.response) == [
+        "Make 2 pictures · 16 credits",
+        "Make 3 pictures with Nano Banana 2 · 15 credits",
+    ]
     pressed = await world.click(world.alice, refusal.response, "Make 2 pictures · 16 credits")
     await world.idle()
     assert len(pictures_of(pressed.response)) == 2
     await world.check_books(charged=16)
 
-    # Nothing is left that one more picture could be made of.
+    # Too little is left for one more of these, but not for one by a cheaper model.
     broke = await world.imagine("one more")
-    assert labels_of(broke.response) == []
     assert "you have 4" in text_of(broke.response)
+    assert labels_of(broke.response) == ["Make 1 picture with Nano Banana · 3 credits"]
+    await world.click(world.alice, broke.response, "Make 1 picture with Nano Banana · 3 credits")
+    await world.idle()
+    await world.check_books(charged=19)
+    broke = await world.imagine("and one more")
+    assert labels_of(broke.response) == []
 
     # Another member has an allowance of their own.
     await world.imagine("by bob", who=world.member("bob"), count=2)
@@ -38,11 +46,14 @@ async def test_too_many_at_once_offers_what_there_is_room_for(open_discord_world
     assert labels_of(refusal.response) == ["Make 1 picture · 8 credits"]
     await world.click(world.alice, refusal.response, "Make 1 picture · 8 credits")
     full = await world.imagine("no room at all")
-    assert labels_of(full.response) == []
+    assert labels_of(full.response) == ["Try again · 8 credits"]
     world.fetcher.doors.set()
     await world.idle()
     assert len(world.tasks("two more")) == 1
     await world.check_books(charged=24)
+    await world.click(world.alice, full.response, "Try again · 8 credits")
+    await world.idle()
+    assert len(world.tasks("no room at all")) == 1
 
 
 async def test_a_server_that_is_not_on_the_list(open_discord_world: OpenWorld) -> None:
@@ -50,5 +61,6 @@ async def test_a_server_that_is_not_on_the_list(open_discord_world: OpenWorld) -
     refusal = await world.imagine("let me in")
     assert refusal.ephemeral
     assert "I am not switched on in this server." in text_of(refusal.response)
+    assert labels_of(refusal.response) == []
     assert world.tasks("let me in") == []
     await world.check_books(charged=0)

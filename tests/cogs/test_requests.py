@@ -1,8 +1,7 @@
-"""Taking a request back, and getting its pictures in full size."""
+"""Taking a request back."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from bot.generations.states import RequestState
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.ui import ids
-from tests.cogs.conftest import DiscordWorld, labels_of, noise, pictures_of, png, text_of
+from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, png, text_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,7 +45,7 @@ async def test_cancel_before_anything_is_sent(discord_world: DiscordWorld) -> No
     await world.idle()
     (message,) = world.messages()
     assert "**Cancelled.** Nothing had been sent." in text_of(message)
-    assert labels_of(message) == []
+    assert labels_of(message) == ["Change the prompt", "Try again"]
     assert world.tasks("not this one") == []
     await world.check_books(charged=0)
 
@@ -73,10 +72,9 @@ async def test_the_cancel_button_is_for_its_owner_and_for_moderators(discord_wor
 async def test_cancel_comes_too_late(discord_world: DiscordWorld) -> None:
     world = discord_world
     message = await _painting(world, "too late")
-    assert "Cancel" not in labels_of(message)
     answer = await world.slash(world.alice, "cancel")
-    assert "It is too late to cancel." in text_of(answer.response)
-    assert "1 picture is being painted and paid for (8 credits)" in text_of(answer.response)
+    assert "It is too late to take this back." in text_of(answer.response)
+    assert "1 picture is with the image service, which charges for it: 8 credits" in text_of(answer.response)
     await world.advance(1100)
     await world.idle()
     assert len(pictures_of(message)) == 1
@@ -132,100 +130,8 @@ async def test_cancelling_a_request_of_somebody_else_by_its_id(discord_world: Di
     await world.idle()
 
 
-# --- full size ---
-
-
-async def test_full_size_is_given_to_whoever_sees_the_picture(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    await world.imagine("for all to see")
-    await world.idle()
-    (message,) = world.messages()
-    bob = world.member("bob")
-    answer = await world.click(bob, message, "Full size")
-    assert answer.ephemeral
-    assert len(pictures_of(answer.response)) == 1
-    attached = answer.response.attachments[0]
-    original = await asyncio.to_thread(_result_of(world, await _newest(world), 1).read_bytes)
-    assert world.env.backend.cdn.get(attached.url) == original
-    assert len(world.messages()) == 1
-    assert len(pictures_of(message)) == 1, "the picture's own message is as it was"
-
-
-async def test_one_of_four_in_full_size(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    await world.imagine("four to choose from", count=4)
-    await world.idle()
-    (message,) = world.messages()
-    answer = await world.choose(world.member("bob"), message, "3")
-    (shown,) = pictures_of(answer.response)
-    assert shown["description"] == "Picture 3 of 4: four to choose from"
-    original = await asyncio.to_thread(_result_of(world, await _newest(world), 3).read_bytes)
-    assert world.env.backend.cdn.get(answer.response.attachments[0].url) == original
-
-
-async def test_a_private_picture_is_for_its_owner_alone(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    asked = await world.imagine("mine alone", private=True)
-    await world.idle()
-    mine = await world.click(world.alice, asked.response, "Full size")
-    assert len(pictures_of(mine.response)) == 1
-
-    await world.imagine("a public one", who=(bob := world.member("bob")))
-    await world.idle()
-    (public,) = world.messages()
-    private_id = await _newest(world)
-    forged = await world.forge(bob, public, ids.full(private_id, 1))
-    assert text_of(forged.response) == "**This picture is not here for you.**"
-    assert forged.response.attachments == []
-    missing = await world.forge(bob, public, ids.full("0123456789abcdef", 1))
-    assert text_of(missing.response) == "**This picture is not here for you.**"
-
-
-async def test_a_picture_of_another_server_is_not_given(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    await world.imagine("of this server")
-    await world.idle()
-    elsewhere = world.new_guild("Elsewhere")
-    channel = elsewhere.create_text_channel("general")
-    carol = world.member("carol", elsewhere)
-    await world.imagine("of that server", who=carol, channel=channel)
-    await world.idle()
-    forged = await world.forge(carol, world.messages(channel)[0], ids.full(await _newest(world), 1))
-    assert text_of(forged.response) == "**This picture is not here for you.**"
-
-
-async def test_bytes_that_are_gone_are_said_to_be(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    await world.imagine("soon gone")
-    await world.idle()
-    (message,) = world.messages()
-    await asyncio.to_thread(_result_of(world, await _newest(world), 1).unlink)
-    answer = await world.click(world.alice, message, "Full size")
-    assert answer.ephemeral
-    assert text_of(answer.response) == "**This picture is no longer kept in full size.**"
-    assert len(pictures_of(message)) == 1
-
-
-async def test_full_size_that_discord_refuses_is_made_smaller(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    await world.imagine("too large for its own good")
-    await world.idle()
-    (message,) = world.messages()
-    original = _result_of(world, await _newest(world), 1)
-    await asyncio.to_thread(original.write_bytes, noise())
-    world.env.inject_error("PATCH", "*/messages/*", status=413, code=40005, times=1)
-    answer = await world.click(world.alice, message, "Full size")
-    assert len(pictures_of(answer.response)) == 1
-    assert answer.response.attachments[0].size <= len(noise()) // 2
-
-
 async def _newest(world: DiscordWorld) -> str:
     """Return the id of the member's newest request."""
     page = await world.core.generations.history(user_id=world.alice.id, guild_id=world.guild.id, page=1)
     assert page.requests[0].state is not RequestState.VOID
     return page.requests[0].id
-
-
-def _result_of(world: DiscordWorld, request_id: str, position: int) -> Any:
-    (found,) = (world.settings.data_dir / "results").glob(f"{request_id}-{position}.*")
-    return found

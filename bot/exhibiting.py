@@ -1,0 +1,124 @@
+"""Posts pictures to a server's gallery: the Discord side of ``bot.generations.gallery``."""
+
+from __future__ import annotations
+
+import discord
+import structlog
+
+from bot.client import BotClient, CannotDo, Interaction, say
+from bot.generations.files import kept
+from bot.generations.gallery import NoGallery, PrivatePicture
+from bot.generations.refusals import NotForYou
+from bot.generations.repository import GalleryRow
+from bot.generations.values import PictureView, RequestView
+from bot.replies import shrinking
+from bot.rights import lacking_in, may_moderate
+from bot.searching import UNREACHED, find_own
+from bot.ui.card import Card
+from bot.ui.kin import url_of
+from bot.ui.removal import publish_card
+from bot.ui.server import exhibited_card, gallery_card, lacks_words
+
+log = structlog.get_logger(__name__)
+
+PREFIX = "gallery-"
+"""The file names of the gallery begin so, that a post is found again and not taken for the result itself."""
+_NOBODY = discord.AllowedMentions.none()
+
+
+class Exhibiting:
+    """One press posts a picture once, whatever happens in between."""
+
+    def __init__(self, client: BotClient) -> None:
+        self._client = client
+        self._services = client.services
+        self._in_work: set[str] = set()
+
+    async def post(self, interaction: Interaction, view: RequestView, position: int, *, agreed: bool = False) -> None:
+        """Post a picture, or ask its owner first when it is private; the answer is private."""
+        picture = next((one for one in kept(self._services.store, view) if one.position == position), None)
+        if picture is None:
+            raise CannotDo(user_message="This picture is no longer kept.")
+        if picture.id in self._in_work:
+            raise CannotDo(user_message="This picture is being posted at this moment.")
+        self._in_work.add(picture.id)
+        try:
+            await self._post(interaction, view, picture, agreed=agreed)
+        finally:
+            self._in_work.discard(picture.id)
+
+    async def _post(self, interaction: Interaction, view: RequestView, picture: PictureView, *, agreed: bool) -> None:
+        guild = interaction.guild
+        if guild is None:
+            raise NoGallery
+        settings = await self._services.moderation.settings(guild.id)
+        try:
+            begun = await self._services.gallery.begin(
+                view.id,
+                picture.position,
+                user_id=interaction.user.id,
+                guild_id=guild.id,
+                moderator=may_moderate(interaction, interaction.channel_id),
+                private_agreed=agreed,
+            )
+        except PrivatePicture:
+            await say(interaction, view=publish_card(view, picture.position, settings.gallery_channel_id or 0))
+            return
+        except NotForYou:
+            raise CannotDo(
+                user_message="Only whoever made this, or a moderator of this channel, can post it to the gallery."
+            ) from None
+        row = begun.row
+        if row.message_id is not None:
+            await say(interaction, view=exhibited_card(_url(row), again=True))
+            return
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        message = await self._find(row, picture) if begun.again else None
+        channel_id = row.channel_id
+        if message is None:
+            channel_id = settings.gallery_channel_id or row.channel_id
+            if channel_id != row.channel_id:  # another gallery was chosen since it was begun
+                await self._services.gallery.stands(picture.id, channel_id=channel_id, message_id=None)
+            lacking = lacking_in(guild.get_channel(channel_id))
+            if lacking:
+                raise CannotDo(user_message=f"I can't post in the gallery: {lacks_words(lacking)}.")
+            message = await self._send(guild, channel_id, view, picture)
+        await self._services.gallery.stands(picture.id, channel_id=channel_id, message_id=message.id)
+        card = exhibited_card(url_of(guild.id, channel_id, message.id), again=False)
+        await interaction.edit_original_response(view=card, allowed_mentions=_NOBODY)
+
+    async def _find(self, row: GalleryRow, picture: PictureView) -> discord.Message | None:
+        place = self._client.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
+        return await find_own(self._client, place, _needle(picture))
+
+    async def _send(
+        self, guild: discord.Guild, channel_id: int, view: RequestView, picture: PictureView
+    ) -> discord.Message:
+        place = self._client.get_partial_messageable(channel_id, guild_id=guild.id)
+
+        async def send(card: Card, files: list[discord.File]) -> discord.Message:
+            return await place.send(view=card, files=files, nonce=f"g-{picture.id}", allowed_mentions=_NOBODY)
+
+        try:
+            return await shrinking(
+                send,
+                self._services.store,
+                view,
+                [picture],
+                gallery_card,
+                limit_bytes=guild.filesize_limit,
+                prefix=f"{PREFIX}{picture.id}-",
+            )
+        except UNREACHED as error:
+            log.warning("gallery.not_posted", picture_id=picture.id, error=str(error)[:200])
+            raise CannotDo(
+                user_message="I could not post it in the gallery just now. Try again; it won't stand there twice."
+            ) from error
+
+
+def _needle(picture: PictureView) -> str:
+    return f"{PREFIX}{picture.id}-"
+
+
+def _url(row: GalleryRow) -> str:
+    return url_of(row.guild_id, row.channel_id, row.message_id or 0)

@@ -1,0 +1,46 @@
+"""What whoever presses may do where they are, and what the bot lacks in a channel."""
+
+from __future__ import annotations
+
+import discord
+
+from bot.client import CannotDo, Interaction
+from bot.generations.access import may_see
+from bot.generations.values import RequestView
+
+
+def may_moderate(interaction: Interaction, channel_id: int | None) -> bool:
+    """Tell whether whoever presses may manage messages in a channel of this server."""
+    if interaction.guild_id is None:
+        return False
+    if channel_id == interaction.channel_id:
+        return interaction.permissions.manage_messages
+    guild, member = interaction.guild, interaction.user
+    channel = guild.get_channel_or_thread(channel_id) if guild is not None and channel_id is not None else None
+    if channel is None or not isinstance(member, discord.Member):
+        return False
+    return channel.permissions_for(member).manage_messages
+
+
+def seen_here(view: RequestView | None, interaction: Interaction) -> RequestView:
+    """Return ``view`` when whoever presses may see it here; else raise CannotDo."""
+    allowed = view is not None and may_see(
+        view, user_id=interaction.user.id, guild_id=interaction.guild_id, channel_id=interaction.channel_id
+    )
+    if view is None or not allowed:
+        raise CannotDo(user_message="This picture is not here for you.")
+    return view
+
+
+def lacking_in(channel: discord.abc.GuildChannel | discord.Thread | None) -> list[str]:
+    """Return what the bot lacks to post pictures in a channel, in Discord's words; ["gone"] when it is not there."""
+    if channel is None or isinstance(channel, discord.Thread):
+        return ["gone"]
+    have = channel.permissions_for(channel.guild.me)
+    needed = {
+        "View Channel": have.view_channel,
+        "Send Messages": have.send_messages,
+        "Attach Files": have.attach_files,
+        "Read Message History": have.read_message_history,
+    }
+    return [name for name, given in needed.items() if not given]

@@ -1,0 +1,165 @@
+"""Deleting a result, posting a private one for all: asked once; and reports, as their maker and moderators see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import discord
+
+from bot.generations.repository import ReportRow, ReportState
+from bot.generations.values import RequestView
+from bot.ui import ids
+from bot.ui.card import EMBER, SLATE, TEXT_LIMIT, Card, button, fine, lines, row
+from bot.ui.fates import at_work
+from bot.ui.kin import headline, url_of
+from bot.ui.result import ShownFile, gallery
+from bot.ui.text import plain, units
+from bot.ui.words import counted, relative, request_line
+
+_PROMPT_LIMIT = 600
+_REASON_LIMIT = 1000
+
+
+# --- asked once ---
+
+
+def delete_card(view: RequestView, *, by_owner: bool, in_gallery: bool = False, message_id: int | None) -> Card:
+    """Return the question before a result's message is deleted; ``message_id`` is the one on which it began."""
+    things = "picture" if len(view.pictures) == 1 else "pictures"
+    it = "It" if len(view.pictures) == 1 else "They"
+    if by_owner:
+        stays = f"{it} {'stays' if it == 'It' else 'stay'} in your /history, and what was paid stays paid."
+    else:
+        them = "it" if it == "It" else "them"
+        stays = f"Whoever made {them} keeps {them} in /history, and can't post {them} again."
+    if in_gallery:
+        stays = f"{it} {'goes' if it == 'It' else 'go'} from the gallery as well. {stays}"
+    coming = "What is still being painted is paid for, and goes to /history." if at_work(view) else None
+    return Card(
+        EMBER,
+        lines(f"**Delete the message with {'this' if it == 'It' else 'these'} {things}?**", stays, coming),
+        row(
+            button(f"Delete {things}", ids.delete(view.id, message_id), style=discord.ButtonStyle.danger),
+            button("Keep it" if it == "It" else "Keep them", ids.keep()),
+        ),
+    )
+
+
+def deleted_card(view: RequestView, *, by_owner: bool, deleted: int, left: int) -> Card:
+    """Return what became of it: how many messages are ``deleted``, and how many I could not reach."""
+    if left:
+        done = "I could not delete the message: I don't reach it there. Delete it in Discord; nobody can post it again."
+        if by_owner:
+            done = "I could not delete the message here. Dismiss it, or delete it in Discord."
+        first = "**Taken back in part.**" if deleted else "**Its buttons are switched off.**"
+        return Card(SLATE, lines(first, done))
+    where = "your /history" if by_owner else "its maker's /history"
+    gone = "The message is gone" if deleted else "There was no message left to delete"
+    return Card(SLATE, lines("**Deleted.**", f"{gone}; what was made stays in {where}."), fine(f"ref {view.reference}"))
+
+
+def kept_card() -> Card:
+    """Return what is said when nothing is changed after all."""
+    return Card(SLATE, "**All stays as it is.**")
+
+
+def publish_card(view: RequestView, position: int, channel_id: int) -> Card:
+    """Return the question before a private picture is posted to the gallery."""
+    return Card(
+        EMBER,
+        lines(
+            f"**Show this private picture to everyone in <#{channel_id}>?**",
+            "They see the picture, its prompt and your name.",
+        ),
+        row(
+            button("Show it to everyone", ids.exhibit(view.id, position), style=discord.ButtonStyle.primary),
+            button("Keep it private", ids.keep()),
+        ),
+    )
+
+
+# --- reports ---
+
+
+def reported_card(*, sent: bool, has_channel: bool, repeated: bool) -> Card:
+    """Return what a person is told who reported a picture."""
+    if repeated and sent:
+        return Card(SLATE, lines("**You have reported this already.**", "The moderators have it."))
+    if sent:
+        return Card(SLATE, lines("**Reported.**", "The moderators of this server have it now, with your name."))
+    first = "**You have reported this already.**" if repeated else "**Reported.**"
+    why = (
+        "I could not post it in the moderators' channel"
+        if has_channel
+        else "This server has not said yet where its reports go"
+    )
+    return Card(
+        SLATE,
+        lines(
+            first,
+            f"{why}, so nobody was told. It is kept for whoever manages the server, who finds it under /server. "
+            "If it is urgent, write to a moderator.",
+        ),
+    )
+
+
+def report_card(
+    report: ReportRow, view: RequestView | None, files: Sequence[ShownFile], *, place: tuple[int, int] | None = None
+) -> Card:
+    """Return a report as moderators see it: what is reported, by whom, why; [Delete picture] and [Dismiss].
+
+    ``files`` are attached, and hidden until somebody looks. ``place``: number and count, for looking through them.
+    """
+    which = f" · {place[0]} of {place[1]}" if place is not None else ""
+    about = fine(
+        f"by <@{report.reporter_id}> {relative(report.created_at_ms)}",
+        f"made by <@{view.user_id}> · {request_line(view)} · ref {view.reference}" if view is not None else None,
+        _link(view) if view is not None else None,
+        _handled(report),
+    )
+    reason = plain(report.reason, _REASON_LIMIT, lines=8)
+    room = min(TEXT_LIMIT - units(about) - units(reason) - 100, _PROMPT_LIMIT)
+    shown = gallery(view, files) if view is not None else None
+    for item in shown.items if shown is not None else ():
+        item.spoiler = True
+    is_open = report.state is ReportState.OPEN
+    return Card(
+        EMBER if is_open else SLATE,
+        lines(f"**{'Reported' if is_open else 'Handled'}**{which}: {reason}"),
+        shown,
+        headline(view, room) if view is not None else None,
+        about,
+        row(
+            button("Delete picture", ids.report_delete(report.id), style=discord.ButtonStyle.danger),
+            button("Dismiss", ids.report_dismiss(report.id)),
+            button("Next", ids.open_reports(place[0])) if place is not None and place[0] < place[1] else None,
+        )
+        if is_open
+        else row(button("Next", ids.open_reports(0)))
+        if place is not None
+        else None,
+    )
+
+
+def _handled(report: ReportRow) -> str | None:
+    if report.state is ReportState.OPEN or report.handled_at_ms is None:
+        return None
+    what = "deleted" if report.state is ReportState.DELETED else "dismissed"
+    return f"{what} by <@{report.handled_by}> {relative(report.handled_at_ms)}"
+
+
+def _link(view: RequestView) -> str | None:
+    if view.delivered_message_id is None or view.removed_by is not None:
+        return None
+    url = url_of(view.place_guild_id, view.delivered_channel_id or view.channel_id, view.delivered_message_id)
+    return f"[go to the message]({url})"
+
+
+def no_reports_card() -> Card:
+    """Return what is said when no report is open."""
+    return Card(SLATE, "**No reports are open.**")
+
+
+def open_words(count: int) -> str:
+    """Return how many reports wait: "2 reports are open"."""
+    return f"{counted(count, 'report')} {'is' if count == 1 else 'are'} open" if count else "no reports are open"
