@@ -40,7 +40,7 @@ class Points:
     """Counts the points that are passed, writes each down at once, and dies by SIGKILL at the one it was told.
 
     ``kill_at`` is a label; ``kill_after`` a number of points, counted from the start. Otherwise counting begins with
-    the first interaction that arrives.
+    the first interaction, or message that mentions the bot, that arrives.
     """
 
     def __init__(self, trace: Path, *, kill_at: str | None = None, kill_after: int | None = None) -> None:
@@ -99,7 +99,7 @@ def _commits(points: Points) -> None:
 
 
 def _name_of(work: Any) -> str:
-    """``Generations.accept.<locals>.work`` is called ``Generations.accept``."""
+    """``Acceptance.accept.<locals>.work`` is called ``Acceptance.accept``."""
     name: str = work.__qualname__
     return name.partition(".<locals>")[0]
 
@@ -123,6 +123,7 @@ def _rivya(points: Points) -> None:
 def _discord(points: Points) -> None:
     request: Any = aiohttp.ClientSession._request
     parse: Any = ConnectionState.parse_interaction_create
+    hear: Any = ConnectionState.parse_message_create
     base = URL(discord.http.Route.BASE).path
 
     async def watched(self: Any, method: str, url: Any, **kwargs: Any) -> Any:
@@ -140,8 +141,15 @@ def _discord(points: Points) -> None:
         points.at("after", "event")
         parse(self, data)
 
+    def heard(self: Any, data: Any) -> None:
+        if f"<@{self.self_id}>" in data["content"]:
+            points.begin()
+            points.at("after", "event")
+        hear(self, data)
+
     aiohttp.ClientSession._request = watched  # type: ignore[method-assign]
     ConnectionState.parse_interaction_create = arrived  # type: ignore[method-assign]
+    ConnectionState.parse_message_create = heard  # type: ignore[method-assign]
 
 
 def _renames(points: Points) -> None:

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image
 from simcord.backend.errors import BackendError, SetupError
 
 from bot.sandbox.wire import WireFault, WireFaultKind
+from tests.crash.pictures import image
+from tests.crash.ways import Again, Command, Confirmation, Edit, Mention, MentionInReply, Menu, Way
 from tests.crash.world import Ask, World
 
 DAY_S = 24 * 3600
-
-
-def image(colour: str, kind: str = "PNG") -> tuple[str, bytes]:
-    """Return a small reference with metadata that has to go."""
-    sink = io.BytesIO()
-    with Image.new("RGB", (24, 16), colour) as picture:
-        picture.save(sink, kind, exif=_exif())
-    return f"{colour}.{kind.lower()}", sink.getvalue()
-
-
-def _exif() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x010E] = "where I live"
-    return exif
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +27,7 @@ class Scenario:
     """
 
     name: str
+    way: Way = field(default_factory=Command)
     options: dict[str, Any] = field(default_factory=dict)
     variants: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
@@ -75,6 +62,10 @@ async def _press(world: World, ask: Ask, when: Callable[[], bool]) -> None:
     if when() and world.alive:
         with suppress(SetupError, BackendError, ValueError):  # the button went away meanwhile
             await world.cancel(ask)
+
+
+def _content_is_granted(world: World) -> None:
+    world.wire.rules.message_content = True
 
 
 def _no_message_can_be_edited(world: World) -> None:
@@ -156,6 +147,40 @@ SCENARIOS = (
         doubt=True,
         doubles=True,
         short=("Submitting", "create"),
+    ),
+    Scenario(
+        name="Again, under a result",
+        way=Again(),
+        options={"image_1": image("red")},
+        short=("after commit Acceptance.accept", "landed discord callback", "before commit Generations.acknowledged"),
+    ),
+    Scenario(
+        name="Edit, its form sent after a restart",
+        way=Edit(),
+        short=("after commit Acceptance.accept", "landed discord callback", "landed rivya reference #1"),
+    ),
+    Scenario(
+        name="Paint it, on a confirmation",
+        way=Confirmation(),
+        short=("after commit Acceptance.accept", "landed discord callback", "landed discord delete"),
+    ),
+    Scenario(
+        name="Use as reference, and its form",
+        way=Menu(),
+        short=("landed discord callback", "after commit Acceptance.accept"),
+    ),
+    Scenario(
+        name="a mention",
+        way=Mention(),
+        short=("after commit Acceptance.accept", "landed discord send", "before commit Generations.acknowledged"),
+    ),
+    Scenario(
+        name="a mention in reply, five minutes later",
+        way=MentionInReply(),
+        away_s=300,
+        prepare=_content_is_granted,
+        settings={"MESSAGE_CONTENT_INTENT": "true"},
+        short=("after commit Acceptance.accept", "discord send"),
     ),
 )
 

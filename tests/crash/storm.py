@@ -17,13 +17,15 @@ from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import WireFault, WireFaultKind
 from tests.crash.judge import Verdict, judge
 from tests.crash.launcher import Launcher
-from tests.crash.scenarios import image
+from tests.crash.pictures import image
 from tests.crash.table import settle
 from tests.crash.world import Ask, World, open_world
 
 MEMBERS = 6
 LONGEST_LIFE = 150
 """Points that a life lasts at most; a start alone passes about ten, a request some fifty."""
+_SETTINGS = {"MAX_RUNNING": "4", "CONFIRM_ABOVE_CREDITS": ""}
+"""Three pictures are asked for without being asked about first: nobody in a storm presses that button."""
 
 
 async def run_storm(launcher: Launcher, *, seed: int, lives: int, troubled: bool) -> Verdict:
@@ -31,7 +33,7 @@ async def run_storm(launcher: Launcher, *, seed: int, lives: int, troubled: bool
     rng = Random(f"storm {seed}")
     verdict = Verdict()
     variants = {"task_s": (1.0, 12.0), "min_upload_latency_s": 0.05}
-    async with open_world(launcher, variants=variants, settings={"MAX_RUNNING": "4"}, members=MEMBERS) as world:
+    async with open_world(launcher, variants=variants, settings=_SETTINGS, members=MEMBERS) as world:
         await world.start()
         for _ in range(lives):
             await world.kill()

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from tests.crash.judge import Verdict
 from tests.crash.launcher import Launcher
@@ -21,13 +18,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 PUBLIC, *OTHERS = SCENARIOS
 PARTS = 6
 """Of the public request's points, so that workers share them."""
-MIN_OWN_POINTS = 4
+MIN_OWN_POINTS = 3
 """Of every other scenario: else the marks of its points are out of date."""
 
 STEPS = {
     "after event",
-    "before commit Generations.accept",
-    "after commit Generations.accept",
+    "before commit Acceptance.accept",
+    "after commit Acceptance.accept",
     "before discord callback",
     "landed discord callback",
     "before commit Generations.acknowledged",
@@ -66,12 +63,6 @@ STEPS = {
     "after commit Courier._shown",
 }
 """What a public request goes through at least; a step that is renamed is renamed here."""
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def launcher() -> AsyncIterator[Launcher]:
-    async with Launcher() as running:
-        yield running
 
 
 def assert_kept(verdict: Verdict) -> None:

@@ -1,7 +1,7 @@
-"""``python -m tests.crash.torture``: the whole crash table, then random kills under load; prints what was counted.
+"""``python -m tests.crash.torture``: the crash table, random kills, the fault table; prints what was counted.
 
 It ends with exit code 1 when a promise was broken. ``--seed`` repeats one storm, ``--scenario`` and ``--point`` a part
-of the table.
+of the crash table, ``--faults`` the rows of the fault table whose names have the given words.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -21,12 +22,16 @@ from tests.crash.launcher import Launcher
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.storm import run_storm
 from tests.crash.table import run_table
+from tests.faults.groups import GROUPS
+from tests.faults.table import run_group
 
-_COLUMNS = "{:<42} {:>6} {:>6} {:>6} {:>5} {:>10} {:>14} {:>10} {:>6} {:>7} {:>7} {:>6}"
-_HEADINGS = _COLUMNS.format(
-    *("", "points", "rounds", "killed", "lost", "duplicated", "double-charged", "holds left"),
-    *("silent", "unclean", "doubled", "s"),
-)
+_COLUMNS = "{:<42} {:>6} {:>6} {:>6} {:>5} {:>10} {:>14} {:>10} {:>6} {:>7} {:>9} {:>6}"
+_PROMISES = ("lost", "duplicated", "double-charged", "holds left", "silent", "unclean")
+_CRASHES = ("points", "rounds", "killed", *_PROMISES, "doubled", "s")
+_FAULTS = ("points", "rounds", "struck", *_PROMISES, "otherwise", "s")
+"""Of the fault table a point is a row, and *otherwise* counts rows that did not end as they are expected to."""
+
+Rows = dict[str, Callable[[], Awaitable[Verdict]]]
 
 
 def main() -> int:
@@ -41,6 +46,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.torture")
     parser.add_argument("--scenario", action="append", help="only this one (may be repeated)")
     parser.add_argument("--point", help="only the points whose label contains this")
+    parser.add_argument("--faults", nargs="?", const="", help="only the fault table, or its rows with these words")
     parser.add_argument("--seed", type=int, action="append", help="only this storm (may be repeated)")
     parser.add_argument("--storms", type=int, default=12, help="how many storms (default: 12)")
     parser.add_argument("--lives", type=int, default=25, help="of the bot in each storm (default: 25)")
@@ -51,47 +57,63 @@ def _options() -> argparse.Namespace:
 
 
 async def _torture(options: argparse.Namespace) -> int:
-    _print(_HEADINGS)
-    places = asyncio.Semaphore(options.worlds)
+    crashes = options.scenario or options.seed or options.point
+    total = Verdict()
+    async with Launcher() as launcher:
+        if crashes or options.faults is None:
+            total.add(await _table("the crash table", _CRASHES, _crashes(launcher, options), options.worlds))
+        if options.faults is not None or not crashes:
+            total.add(await _table("the fault table", _FAULTS, _faults(launcher, options), options.worlds))
+    return 0 if total.clean else 1
+
+
+def _crashes(launcher: Launcher, options: argparse.Namespace) -> Rows:
+    rows: Rows = {}
+    for scenario in () if options.seed and not options.scenario else SCENARIOS:
+        if not options.scenario or scenario.name in options.scenario:
+            rows[scenario.name] = partial(
+                run_table, launcher, scenario, chosen=lambda point: (options.point or "") in point
+            )
+    for seed in options.seed or ([] if options.scenario else range(options.storms)):
+        rows[f"storm, seed {seed}"] = partial(
+            run_storm, launcher, seed=seed, lives=options.lives, troubled=seed % 2 == 1
+        )
+    return rows
+
+
+def _faults(launcher: Launcher, options: argparse.Namespace) -> Rows:
+    chosen = (group.chosen(options.faults or "") for group in GROUPS)
+    return {group.name: partial(run_group, launcher, group) for group in chosen if group.rows}
+
+
+async def _table(name: str, headings: tuple[str, ...], rows: Rows, worlds: int) -> Verdict:
+    _print(_COLUMNS.format(name, *headings))
+    places = asyncio.Semaphore(worlds)
     total = Verdict()
 
-    async def row(name: str, work: Callable[[], Awaitable[Verdict]]) -> None:
+    async def run(row: str, work: Callable[[], Awaitable[Verdict]]) -> None:
         async with places:
             begun_s = time.monotonic()
             verdict = await work()
         total.add(verdict)
-        _print(_row(name, verdict, time.monotonic() - begun_s))
+        _print(_row(row, headings, verdict, time.monotonic() - begun_s))
         for complaint in verdict.complaints:
             _print(f"    {complaint}")
 
     begun_s = time.monotonic()
-    async with Launcher() as launcher, asyncio.TaskGroup() as group:
-        for scenario in () if options.seed and not options.scenario else SCENARIOS:
-            if not options.scenario or scenario.name in options.scenario:
-                group.create_task(
-                    row(
-                        scenario.name,
-                        lambda scenario=scenario: run_table(
-                            launcher, scenario, chosen=lambda point: (options.point or "") in point
-                        ),
-                    )
-                )
-        for seed in options.seed or ([] if options.scenario else range(options.storms)):
-            group.create_task(
-                row(
-                    f"storm, seed {seed}",
-                    lambda seed=seed: run_storm(launcher, seed=seed, lives=options.lives, troubled=seed % 2 == 1),
-                )
-            )
-    _print(_row("all", total, time.monotonic() - begun_s))
+    async with asyncio.TaskGroup() as group:
+        for row, work in rows.items():
+            group.create_task(run(row, work))
+    _print(_row("all", headings, total, time.monotonic() - begun_s))
     _print(", ".join(f"{times} × {outcome}" for outcome, times in total.outcomes.most_common()))
-    return 0 if total.clean else 1
+    return total
 
 
-def _row(name: str, verdict: Verdict, seconds: float) -> str:
+def _row(name: str, headings: tuple[str, ...], verdict: Verdict, seconds: float) -> str:
     counts = (verdict.points, verdict.rounds, verdict.kills, verdict.lost, verdict.duplicated)
-    rest = (verdict.double_charged, verdict.holds_left, verdict.silent, verdict.unclean, verdict.doubled)
-    return _COLUMNS.format(name, *counts, *rest, round(seconds))
+    rest = (verdict.double_charged, verdict.holds_left, verdict.silent, verdict.unclean)
+    last = verdict.doubled if "doubled" in headings else verdict.otherwise
+    return _COLUMNS.format(name, *counts, *rest, last, round(seconds))
 
 
 def _print(line: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.credits.audit import AuditReport, audit
 from bot.sandbox.rivya import RivyaSandbox, Variants
-from bot.sandbox.wire import InteractionRecord, WireRules, WireServer
+from bot.sandbox.wire import InteractionRecord, MessageRecord, WireRules, WireServer
 from bot.storage import open_database
 from tests.crash.launcher import Launcher, Victim
 from tests.crash.victim import SharedClock
@@ -22,6 +22,7 @@ from tests.crash.victim import SharedClock
 SPEED = 20.0
 """The clocks of the bot and of both services go so much faster than the machine's; sockets and disk don't."""
 TASK_S = (2.0, 4.0)
+AT_REST = frozenset({"shown", "kept", "withdrawn"})
 PATIENCE_S = 60.0
 """Real seconds until a request that does not come to its end counts as stuck."""
 
@@ -33,11 +34,23 @@ class Ask:
     prompt: str
     count: int
     private: bool
-    interaction: InteractionRecord
+    source: InteractionRecord | MessageRecord
+    """The interaction, or the message that mentions the bot."""
+    opened_by: InteractionRecord | None = None
+    """What was answered with the form that was sent off, where the form is part of the asking."""
     died: bool = False
     """Whether the bot was killed while it was in work."""
     point: str = ""
     """Where, if that is known."""
+    expected: str = ""
+    """What is to come of it (see ``judge.outcome_of``); empty: its pictures, all of them, shown."""
+
+    @property
+    def interaction(self) -> InteractionRecord:
+        """The interaction that it came by; a mention has none."""
+        if isinstance(self.source, MessageRecord):
+            raise TypeError("a mention is no interaction")
+        return self.source
 
 
 @dataclass(eq=False)
@@ -54,6 +67,7 @@ class World:
     channel: int
     members: list[int]
     asks: list[Ask] = field(default_factory=list)
+    pace: float = 1.0
     victim: Victim | None = None
     starts: int = 0
 
@@ -78,6 +92,7 @@ class World:
                 "log": str(self.log),
                 "kill_at": kill_at,
                 "kill_after": kill_after,
+                "pace": self.pace,
             }
         )
         await self.until(lambda: not self.alive or (self.wire.gateway.identified > identified and self.wire.ready))
@@ -121,12 +136,12 @@ class World:
         if ask.interaction.message_id is not None:
             await self.wire.click(ask.interaction.user_id, ask.interaction.message_id, "nbb:cancel:.*")
 
-    async def until(self, found: Callable[[], Any], timeout_s: float = PATIENCE_S) -> bool:
-        """Return True once ``found`` is true, False after ``timeout_s`` real seconds."""
+    async def until(self, found: Callable[[], Any], timeout_s: float = PATIENCE_S, *, every_s: float = 0.01) -> bool:
+        """Return True once ``found`` is true, False after ``timeout_s`` real seconds; asked every ``every_s``."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not found():
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(every_s)
         except TimeoutError:
             return False
         return True
@@ -144,7 +159,7 @@ class World:
             " (SELECT count(*) FROM pictures p WHERE p.request_id = r.id AND p.state NOT IN"
             "  ('fetched', 'failed', 'cancelled', 'lost', 'unknown', 'overdue')) AS in_work"
             " FROM requests r JOIN deliveries d ON d.request_id = r.id WHERE r.source_id = ?",
-            str(ask.interaction.id),
+            str(ask.source.id),
         )
         return found[0] if found else None
 
@@ -152,14 +167,36 @@ class World:
         """Whether nothing more will happen to a request by itself, and its person has been told how it stands."""
         row = self.row_of(ask)
         if row is None:
-            return ask.died
+            return ask.died or self.refused(ask)
         if row["state"] == "void":
-            return ask.interaction.acknowledged_ms is None or self.void_was_said(ask)
-        return bool(row["state"] != "accepted" and not row["in_work"] and row["delivery"] in {"shown", "kept"})
+            return not self.owes_a_word(ask) or self.void_was_said(ask)
+        return bool(row["state"] != "accepted" and not row["in_work"] and row["delivery"] in AT_REST)
+
+    def answer_to(self, ask: Ask) -> MessageRecord | None:
+        """Return the bot's first answer: the original response, or the reply to a mention."""
+        if isinstance(ask.source, InteractionRecord):
+            return self.wire.books.messages.get(ask.source.message_id or 0)
+        return next(iter(self.replies_to(ask.source)), None)
+
+    def replies_to(self, mention: MessageRecord) -> list[MessageRecord]:
+        """Return the bot's replies to a message."""
+        return [message for message in self.wire.books.messages.values() if message.reply_to_id == mention.id]
+
+    def owes_a_word(self, ask: Ask) -> bool:
+        """Whether the person is to hear that a request was not taken.
+
+        Discord itself says so of an interaction that was not acknowledged, but never of a message.
+        """
+        return isinstance(ask.source, MessageRecord) or ask.source.acknowledged_ms is not None
+
+    def refused(self, ask: Ask) -> bool:
+        """Whether the person was told something, and nothing was taken."""
+        message = self.answer_to(ask)
+        return message is not None and bool(message.text) and self.row_of(ask) is None
 
     def void_was_said(self, ask: Ask) -> bool:
         """Whether the card says that the request was not taken."""
-        message = self.wire.books.messages.get(ask.interaction.message_id or 0)
+        message = self.answer_to(ask)
         return message is not None and "Please ask again" in message.text
 
     async def rest(self, asks: list[Ask]) -> bool:
@@ -176,14 +213,27 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    launcher: Launcher, *, variants: dict[str, Any], settings: dict[str, str], members: int = 1
+    launcher: Launcher,
+    *,
+    variants: dict[str, Any],
+    settings: dict[str, str],
+    members: int = 1,
+    speed: float = SPEED,
+    pace: float = 1.0,
+    rules: dict[str, Any] | None = None,
 ) -> AsyncIterator[World]:
-    """Give a fresh world without a bot."""
-    clock = SharedClock.starting_now(speed=SPEED)
-    rules = WireRules(acknowledge_within_s=3 * SPEED)  # a person's patience is of real seconds
+    """Give a fresh world without a bot.
+
+    ``speed`` is that of the clocks; ``pace`` is how many times shorter long time-outs are in the bot.
+    """
+    clock = SharedClock.starting_now(speed=speed)
+    given = {"acknowledge_within_s": 3 * speed, **(rules or {})}  # a person's patience is of real seconds
     served = Variants(**{"quick_pictures": True, "task_s": TASK_S, "current_credits": 10_000_000, **variants})
     with tempfile.TemporaryDirectory(prefix="crash-", ignore_cleanup_errors=True) as folder:
-        async with WireServer(clock=clock, rules=rules) as wire, RivyaSandbox(clock=clock, variants=served) as rivya:
+        async with (
+            WireServer(clock=clock, rules=WireRules(**given)) as wire,
+            RivyaSandbox(clock=clock, variants=served) as rivya,
+        ):
             guild = wire.people.add_guild()
             world = World(
                 folder=Path(folder),
@@ -193,6 +243,7 @@ async def open_world(
                 launcher=launcher,
                 guild=guild,
                 channel=wire.people.add_channel(guild),
+                pace=pace,
                 members=[wire.people.add_member(guild, f"member{number}") for number in range(members)],
                 settings={
                     **wire.environment,

@@ -104,6 +104,8 @@ class DemoPage:
         field = self.page.locator(f'.command-option-input[data-option="{option}"]')
         if await field.get_attribute("role") == "combobox":
             shown = str(value).lower() if isinstance(value, bool) else str(value)
+            if not isinstance(value, bool):  # choices may come from the bot, which is asked by what is typed
+                await field.press_sequentially(shown)
             await pick.and_(self.page.locator(f'[data-value="{shown}"]')).click()
         else:
             await field.fill(str(value))

@@ -31,7 +31,7 @@ async def test_a_member_paints_from_two_references_and_looks_at_everything_after
         await page.command(
             "imagine", prompt=PROMPT, aspect_ratio="16:9", resolution="2K", image_1=banana, image_2=valley
         )
-        seen = await page.watch(until="Full size")
+        seen = await page.watch(until="Remix")
 
         painting = [text for text in seen if "Painting" in text]
         assert len(set(painting)) >= 2
@@ -50,7 +50,7 @@ async def test_a_member_paints_from_two_references_and_looks_at_everything_after
         assert arrived == [banana.read_bytes(), valley.read_bytes()]
         assert demo.rivya.books.total_charged == 8
 
-        await page.press("Full size", within=PROMPT)
+        await page.choose("More", "Full size")
         await page.sees("Only you can see this", PROMPT)
         [(width, height)] = await page.picture_sizes("Only you can see this", PROMPT)
         assert width * height == pytest.approx(2048 * 2048, rel=0.02)
@@ -108,17 +108,18 @@ async def test_a_refusal_is_mended_in_one_press_and_several_pictures_come_as_a_g
 
         await page.press_before_the_news("Make 2 pictures · 16 credits", demo.page.refresh)
 
-        await page.sees("four small islands", "16 credits · 4 left", "Full size of picture")
-        assert await page.picture_sizes("Full size of picture") == [(1024, 1024)] * 2
+        await page.sees("four small islands", "16 credits · 4 left", "Remix")
+        assert await page.picture_sizes("four small islands", "Remix") == [(1024, 1024)] * 2
         assert [task.prompt for task in demo.rivya.books.tasks] == ["four small islands"] * 2
-        await page.choose("Full size of picture", "Picture 2")
+        await page.choose("More", "Full size")
+        await page.choose("Picture …", "Picture 2")
         assert await page.picture_sizes("Only you can see this", "four small islands") == [(1024, 1024)]
 
 
 async def test_a_private_picture_is_posted_from_the_history() -> None:
     async with demo_page(task_s=(0.5, 0.5)) as (_, page):
         await page.command("imagine", prompt="a secret garden", private=True)
-        await page.sees("Only you can see this", "a secret garden", "Full size")
+        await page.sees("Only you can see this", "a secret garden", "Remix")
         await page.command("history")
         await page.choose("Open", "a secret garden")
         await page.press("Post here", within="Only you can see this")

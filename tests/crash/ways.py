@@ -1,0 +1,206 @@
+"""The ways by which people ask for a picture, and what each of them begins from."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from simcord.backend.errors import BackendError, SetupError
+
+from bot.sandbox.wire import InteractionRecord, MessageRecord
+from tests.crash.pictures import image
+from tests.crash.world import Ask, World
+
+LAST_WORDS_S = 0.3
+"""Real seconds in which a bot that was to die when its form opened has died."""
+NOT_POSSIBLE = (SetupError, BackendError, ValueError)
+"""What the wire says when a person does what can't be done (any more)."""
+
+
+class Way:
+    """One way of asking.
+
+    ``batch``: what it begins from was posted by an earlier life of the bot, for so many rounds at once; None: by
+    people, just before. What is posted by the bot may be out of date after some minutes, so a batch is small.
+    """
+
+    batch: ClassVar[int | None] = None
+    asks_again: ClassVar[bool] = False
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> Any:
+        """Make what is pressed, sent off or answered later, and return it."""
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Any) -> Ask:
+        """Ask."""
+        raise NotImplementedError
+
+    async def ask_again(self, world: World, ask: Ask, begun: Any) -> Ask | None:
+        """Do what somebody does who sees that nothing comes; None when there is nothing to do."""
+        return None
+
+
+class Command(Way):
+    """/imagine."""
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Any) -> Ask:
+        """Use it."""
+        return await world.ask(0, prompt, **options)
+
+
+class Again(Way):
+    """The button under a result."""
+
+    batch = 20
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> Ask:
+        """Have a result posted; what comes of the button has the same prompt."""
+        return await _result(world, prompt, options)
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Ask) -> Ask:
+        """Press it."""
+        return _asked(world, prompt, await _press(world, begun.interaction, "nbb:redo:.*"))
+
+
+class Form(Way):
+    """A form, sent off: an interaction was answered with it."""
+
+    asks_again = True
+
+    async def send(self, world: World, prompt: str, begun: InteractionRecord) -> Ask:
+        """Send it off, with one more reference."""
+        filled = {"prompt": prompt, "files": [image("blue", "JPEG")]}
+        return _asked(world, prompt, await world.wire.modal_submit(begun.user_id, begun.id, filled))
+
+    async def again(self, world: World, ask: Ask, begun: InteractionRecord) -> Ask | None:
+        """A form whose sending was not acknowledged stays open, with everything in it."""
+        try:
+            again = await self.send(world, ask.prompt, begun)
+        except NOT_POSSIBLE:
+            return None
+        again.expected = "1 fetched"
+        return again
+
+
+class Edit(Form):
+    """The form that a result's button opens."""
+
+    batch = 20
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord:
+        """Have a result posted, and its form opened."""
+        source = await _result(world, prompt.replace(",", " (its source),", 1), options)
+        opened = await _press(world, source.interaction, "nbb:edit:.*")
+        assert await world.until(lambda: opened.modal)
+        return opened
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: InteractionRecord) -> Ask:
+        """Send it off to another life of the bot."""
+        return await self.send(world, prompt, begun)
+
+    async def ask_again(self, world: World, ask: Ask, begun: InteractionRecord) -> Ask | None:
+        """Send it off again, if it is still open."""
+        return await self.again(world, ask, begun)
+
+
+class Menu(Form):
+    """The menu of somebody's message, and the form that it opens."""
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> int:
+        """Have somebody post images."""
+        return await _posted_by_somebody(world)
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: int) -> Ask:
+        """Choose it, and send the form off when it opens, unless the bot has died by then."""
+        used = await world.wire.message_menu(world.members[0], begun, "Use as reference")
+        await world.until(lambda: used.modal or not world.alive)
+        if used.modal is None or await world.until(lambda: not world.alive, LAST_WORDS_S):
+            return _asked(world, prompt, used)
+        ask = await self.send(world, prompt, used)
+        ask.opened_by = used
+        return ask
+
+    async def ask_again(self, world: World, ask: Ask, begun: int) -> Ask | None:
+        """Send off the form, if it is open; else choose the menu again."""
+        opened = ask.opened_by or ask.interaction
+        if opened.modal is not None:
+            return await self.again(world, ask, opened)
+        again = await self.ask(world, ask.prompt, {}, begun)
+        again.expected = "1 fetched"
+        return again
+
+
+class Confirmation(Way):
+    """The button of what costs so much that it is asked about first."""
+
+    batch = 5
+    asks_again = True
+    count = 3
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord:
+        """Have it asked."""
+        used = await world.wire.slash(
+            world.members[0], world.channel, "imagine", prompt=prompt, count=self.count, **options
+        )
+        assert await world.until(lambda: "until you agree" in _words(world, used))
+        return used
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: InteractionRecord) -> Ask:
+        """Agree."""
+        return _asked(world, prompt, await _press(world, begun, "nbb:paint:[^:]*:24"), count=self.count)
+
+    async def ask_again(self, world: World, ask: Ask, begun: InteractionRecord) -> Ask | None:
+        """Press the button again, if it is still there: an offer is taken once, unless nothing came of it."""
+        row = world.row_of(ask)
+        with suppress(*NOT_POSSIBLE):
+            pressed = await _press(world, begun, "nbb:paint:[^:]*:24")
+            if row is not None and row["state"] != "void":
+                await world.until(lambda: pressed.acknowledged_ms is not None)
+                return None
+            again = _asked(world, ask.prompt, pressed, count=self.count)
+            again.expected = f"{self.count} fetched"
+            return again
+        return None
+
+
+class Mention(Way):
+    """A message that names the bot, with an image attached."""
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: int | None) -> Ask:
+        """Post it."""
+        text = f"<@{world.wire.bot_id}> {prompt}"
+        said = await world.wire.say(world.members[0], world.channel, text, files=[image("red")], reply_to=begun)
+        return _asked(world, prompt, world.wire.books.messages[said])
+
+
+class MentionInReply(Mention):
+    """The same, in reply to somebody's message with images: needs the message-content intent."""
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> int:
+        """Have somebody post images."""
+        return await _posted_by_somebody(world)
+
+
+def _asked(world: World, prompt: str, source: InteractionRecord | MessageRecord, *, count: int = 1) -> Ask:
+    ask = Ask(prompt, count, False, source)
+    world.asks.append(ask)
+    return ask
+
+
+async def _result(world: World, prompt: str, options: dict[str, Any]) -> Ask:
+    source = await world.ask(0, prompt, **options)
+    assert await world.rest([source])
+    return source
+
+
+async def _press(world: World, posted: InteractionRecord, custom_id: str) -> InteractionRecord:
+    return await world.wire.click(world.members[0], posted.message_id or 0, custom_id)
+
+
+async def _posted_by_somebody(world: World) -> int:
+    somebody = world.wire.people.add_member(world.guild, "somebody")
+    return await world.wire.say(somebody, world.channel, "look", files=[image("green"), image("red")])
+
+
+def _words(world: World, used: InteractionRecord) -> str:
+    message = world.wire.books.messages.get(used.message_id or 0)
+    return message.text if message is not None else ""

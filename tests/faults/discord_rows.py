@@ -1,0 +1,190 @@
+"""Discord's faults, on every route that a request uses: 429, 5xx, resets and time-outs, with and without effect.
+
+In a request the bot deletes no message, and discord.py knows the gateway's address without asking: no rows for these.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.sandbox.rivya import Fault, FaultKind
+from bot.sandbox.wire import WireFault, WireFaultKind
+from tests.crash.pictures import image
+from tests.crash.world import Ask, World
+from tests.faults.rows import PICTURE, REFERENCES, VOID, Group, Row, failed, wire_faults
+
+_SLOW = (Fault(kind=FaultKind.TASK_SLOW, delay_s=20),)
+"""Long enough for several edits of the card."""
+
+
+def _rows(route: str, words: str = "", *, files: bool | None = None, effects: bool = True, **values: Any) -> list[Row]:
+    """Return a row for each fault that needs no waiting."""
+    return [
+        Row(name=f"{words or route} {name}", wire=(fault,), **values)
+        for name, fault in wire_faults(route, files=files, effects=effects).items()
+        if not name.startswith("time-out")
+    ]
+
+
+def _time_outs(route: str, words: str = "", *, files: bool | None = None, effects: bool = True, **v: Any) -> list[Row]:
+    return [
+        Row(name=f"{words or route} {name}", wire=(fault,), **v)
+        for name, fault in wire_faults(route, files=files, effects=effects).items()
+        if name.startswith("time-out")
+    ]
+
+
+# --- the acknowledgement ---
+
+
+def _callback_rows(**values: Any) -> list[Row]:
+    """A lost answer is an acknowledgement in doubt: nothing runs, nothing is charged, and the card says so."""
+    rows = []
+    for name, fault in wire_faults("callback").items():
+        void = name.startswith(("reset", "time-out", "500 five"))
+        told = void and "done" in name
+        rows.append(
+            Row(
+                name=f"callback {name}",
+                wire=(fault,),
+                expected=VOID if void else PICTURE,
+                says="Please ask again" if told else "",
+                **values,
+            )
+        )
+    return rows
+
+
+def _get_original_rows() -> list[Row]:
+    """The acknowledgement arrived, its answer did not, and asking what it made fails as well."""
+    first = WireFault(kind=WireFaultKind.ERROR, route="callback", status=500, effect=True)
+    rows = []
+    for name, fault in wire_faults("get_original", effects=False).items():
+        void = name.startswith("500 five")
+        if not name.startswith("time-out"):
+            rows.append(Row(name=f"get_original {name}", wire=(first, fault), expected=VOID if void else PICTURE))
+    return rows
+
+
+# --- the ways of a result ---
+
+
+async def let_the_token_die(world: World, ask: Ask) -> bool:
+    """From the moment that the request is taken, nothing can be said by its interaction's token."""
+
+    def taken() -> bool:
+        row = world.row_of(ask)
+        return row is not None and row["state"] == "running"
+
+    found = await world.until(taken)
+    world.wire.people.expire_token(ask.interaction.id)
+    return found
+
+
+CLOSED = WireFault(kind=WireFaultKind.ERROR, route="edit", status=403, code=50001, times=None)
+"""Nothing that the bot has posted can be edited by its own token."""
+
+
+def _own_message_rows() -> list[Row]:
+    """Edits are refused and the token is dead: the result is a message of its own."""
+    rows = [
+        Row(name=f"send {name}", rivya=_SLOW, wire=(CLOSED, fault), meddle=let_the_token_die)
+        for name, fault in wire_faults("send", files=True).items()
+    ]
+    # The first try was done but lost; by the time that Discord answers again, two minutes later, its nonce is old.
+    lost = WireFault(kind=WireFaultKind.RESET, route="send", effect=True)
+    busy = WireFault(kind=WireFaultKind.ERROR, route="send", status=503, times=5)
+    found = wire_faults("history", effects=False)
+    rows.append(Row(name="send lost, searched for", rivya=_SLOW, wire=(CLOSED, lost, busy), meddle=let_the_token_die))
+    rows += [
+        Row(name=f"history {name}", rivya=_SLOW, wire=(CLOSED, lost, busy, fault), meddle=let_the_token_die)
+        for name, fault in found.items()
+    ]
+    return rows
+
+
+def _direct_rows() -> list[Row]:
+    """A private result whose token is dead comes by direct message."""
+    private = {"private": True}
+    return [
+        Row(name=f"{words} {name}", rivya=_SLOW, wire=(fault,), options=private, meddle=let_the_token_die)
+        for route, words in (("open_dm", "open_dm"), ("send", "send to a direct channel"))
+        for name, fault in wire_faults(route).items()
+    ]
+
+
+def _ping_rows() -> list[Row]:
+    """The picture is there, and the word of it is lost: it is said once or not at all."""
+    rows = _rows("send", "ping, send", options={"notify": True}, rivya=_SLOW)
+    rows += _rows("open_dm", "ping, open_dm", options={"notify": True, "private": True}, rivya=_SLOW)
+    return [row for row in rows if "five" not in row.name or "done" not in row.name]
+
+
+def _attachment_rows() -> list[Row]:
+    rows = _rows("attachment", effects=False, options=REFERENCES)
+    refused = (403, 404)
+    rows += [
+        Row(
+            name=f"attachment {status}",
+            wire=(WireFault(kind=WireFaultKind.ERROR, route="attachment", status=status),),
+            options={"image_1": image("red")},
+            expected=failed("reference_refused"),
+            says="red.png can't be fetched from Discord any more",
+        )
+        for status in refused
+    ]
+    rows += [
+        Row(
+            name="attachment 500 for ever",
+            wire=(WireFault(kind=WireFaultKind.ERROR, route="attachment", status=500, times=None),),
+            options={"image_1": image("red")},
+            expected=failed("reference_refused"),
+            says="can't be fetched from Discord any more",
+        )
+    ]
+    return rows
+
+
+_PUBLIC = (
+    *_rows("edit_original", "first card, edit_original", files=False),
+    *_rows("edit", "card, edit", files=False, rivya=_SLOW),
+    *_rows("edit", "result, edit", files=True),
+    *_rows("edit", "two results, edit", files=True, effects=False, options={"count": 2}, expected="2 fetched"),
+)
+_PRIVATE = (
+    *_rows("edit_original", "private card, edit_original", files=False, options={"private": True}),
+    *_rows("edit_original", "private result, edit_original", files=True, options={"private": True}),
+)
+
+
+GROUPS = (
+    Group(
+        name="Discord acknowledgement",
+        rows=tuple(row for row in (*_callback_rows(), *_get_original_rows()) if "time-out" not in row.name),
+        speed=5,  # discord.py's waits are real, and what is not acknowledged within a minute is void
+    ),
+    Group(name="Discord public", rows=_PUBLIC),
+    Group(name="Discord private", rows=_PRIVATE),
+    Group(name="Discord attachments", rows=tuple(_attachment_rows())),
+    Group(
+        name="Discord own message",
+        rows=tuple(row for row in _own_message_rows() if "time-out" not in row.name),
+    ),
+    Group(name="Discord direct", rows=tuple(row for row in _direct_rows() if "time-out" not in row.name)),
+    Group(name="Discord ping", rows=tuple(_ping_rows())),
+    Group(
+        name="Discord time-outs",
+        rows=(
+            *(row for row in _callback_rows() if "time-out" in row.name),
+            *_time_outs("edit_original", "first card, edit_original", files=False),
+            *_time_outs("edit", "card, edit", files=False, rivya=_SLOW),
+            *_time_outs("edit", "result, edit", files=True),
+            *_time_outs("edit_original", "private result, edit_original", files=True, options={"private": True}),
+            *_time_outs("attachment", effects=False, options=REFERENCES),
+        ),
+    ),
+    Group(
+        name="Discord time-outs, own message",
+        rows=tuple(row for row in (*_own_message_rows(), *_direct_rows()) if "time-out" in row.name),
+    ),
+)
