@@ -49,8 +49,9 @@ format: $(READY) ## format the code and mend what can be mended
 format-check: $(READY)
 	$(BIN)/ruff format --check .
 
-lint: $(READY) ## ruff
+lint: $(READY) ## ruff, and hadolint for the Dockerfile
 	$(BIN)/ruff check .
+	$(BIN)/hadolint Dockerfile
 
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
@@ -67,11 +68,10 @@ lock: $(LOCKED) ## write requirements/*.lock anew from pyproject.toml (ARGS=--up
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' \
 		| $(COMPILE) --constraint=requirements/dev.lock --output-file=requirements/build.lock -
 
-bench: $(READY) ## run the benchmarks
-	@if [ -f benchmarks/__main__.py ]; then $(BIN)/python -m benchmarks $(ARGS); \
-	else echo "There are no benchmarks yet. They will start in benchmarks/__main__.py."; fi
+bench: $(READY) ## measure the bot beside a baseline bot (ARGS=--quick, ARGS=--help)
+	@$(BIN)/python -m benchmarks $(ARGS)
 
-torture: $(READY) ## kill the bot at every dangerous moment, and look whether anything was lost
+torture: $(READY) ## kill the bot and break its services at every moment, and look whether anything was lost
 	@$(BIN)/python -m tests.crash.torture $(ARGS)
 
 clean: ## remove .venv, caches and reports (never data/ or .env)
