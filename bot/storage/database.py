@@ -171,6 +171,10 @@ class Database:
         self._closed = True
         while self._writes:
             await asyncio.gather(*self._writes, return_exceptions=True)
+        while self._writing is not None:
+            # Who ordered may have heard of a failure already, while the others' rows are still on their way: a pool
+            # that is disposed of does not close the connection that is in use.
+            await asyncio.wait({self._writing})
         await self._writer.dispose()
         await self._reader.dispose()
 

@@ -47,7 +47,7 @@ def credits_card(balance: Balance, entries: Sequence[Entry], now_ms: int, guild_
         facts.append(f"{grouped(balance.on_hold_credits)} on hold for pictures in work")
     if balance.granted_credits:
         facts.append(f"{grouped(balance.granted_credits)} extra, used after those of the month")
-    place = f"In {plain(guild_name, 60)}" if guild_name else "In direct messages"
+    place = f"In {plain(guild_name, 60)}" if guild_name else "For yourself, outside of servers that I am in"
     return Card(
         BANANA,
         head,

@@ -56,18 +56,24 @@ async def number_of(database: Database, query: str) -> int:
         return int(await connection.scalar(text(query)) or 0)
 
 
-def no_connection_is_left() -> bool:
-    workers = [thread for thread in threading.enumerate() if "connection_worker" in thread.name]
+def connections() -> set[threading.Thread]:
+    """Return the threads of open connections, whoever in this process opened them."""
+    return {thread for thread in threading.enumerate() if "connection_worker" in thread.name}
+
+
+def no_connection_is_left(before: set[threading.Thread]) -> bool:
+    workers = connections() - before
     for worker in workers:
         worker.join(5)
     return not any(worker.is_alive() for worker in workers)
 
 
 async def sentence(path: Path, *, exclusive: bool = True) -> str:
+    before = connections()
     with pytest.raises(StorageError) as caught:
         async with open_database(url(path), exclusive=exclusive) as database:
             await number_of(database, "SELECT count(*) FROM entries")
-    assert no_connection_is_left()
+    assert no_connection_is_left(before)
     return str(caught.value)
 
 
