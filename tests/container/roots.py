@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -105,7 +106,7 @@ def _run(image: Image, line: str) -> None:
     if certificates := lent.pop("PIP_CERT", None):
         settings |= {"LENT_FILE": certificates, "LENT_AS": _CERTIFICATES}
         lent["PIP_CERT"] = _CERTIFICATES
-    pairs = [f"{name}={value}" for name, value in {**lent, **image.environment, "HOME": "/root"}.items()]
+    pairs = [f"{name}={value}" for name, value in {**lent, **image.environment, "HOME": pwd.getpwuid(0).pw_dir}.items()]
     subprocess.run(
         ["unshare", "--mount", "--propagation=private", "sh", "-c", _LEND, "sh", *pairs, "/bin/sh", "-c", line],
         env={**os.environ, **settings},
