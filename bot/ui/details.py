@@ -10,14 +10,13 @@ from discord import ui
 
 from bot.generations.lineage import own_prompt
 from bot.generations.previews import Preview
-from bot.generations.states import DeliveryState
 from bot.generations.values import PictureView, Relatives, RelativeView, RequestView
 from bot.ui import ids
 from bot.ui.actions import dimensions
 from bot.ui.card import SLATE, TEXT_LIMIT, Card, button, fine, gap, lines, row, select
 from bot.ui.fates import absent, at_work, came, fate_lines
 from bot.ui.history import preview_text
-from bot.ui.kin import A_PRIVATE_PICTURE, ARROW, derived_words, message_url, url_of
+from bot.ui.kin import A_PRIVATE_PICTURE, ARROW, derived_words, message_url, result_link
 from bot.ui.text import label, plain, units
 from bot.ui.words import counted, day, duration, grouped, in_credits, listed, relative
 
@@ -51,7 +50,7 @@ def details_card(view: RequestView, relatives: Relatives, may_see: MaySee, *, pr
             f"style: {plain(view.style, 40)}" if view.style else None,
             *(_picture(picture, several=len(view.pictures) > 1) for picture in came(view)),
             _cost(view),
-            " · ".join(part for part in (f"id {view.id}", f"ref {view.reference}", _link(view)) if part),
+            " · ".join(part for part in (f"id {view.id}", f"ref {view.reference}", result_link(view)) if part),
         ),
     )
     fates = lines(*fate_lines(view))
@@ -146,14 +145,6 @@ def _cost(view: RequestView) -> str:
     elif absent(view) and not came(view):
         parts.append("no picture came")
     return " · ".join(parts)
-
-
-def _link(view: RequestView) -> str | None:
-    if view.private or view.delivered_message_id is None or view.delivery is not DeliveryState.SHOWN:
-        return None
-    channel_id = view.delivered_channel_id or view.channel_id
-    guild_id = view.place_guild_id if channel_id == view.channel_id else None
-    return f"[go to the message]({url_of(guild_id, channel_id, view.delivered_message_id)})"
 
 
 # --- the tree ---

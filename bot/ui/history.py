@@ -17,7 +17,7 @@ from bot.ui import ids
 from bot.ui.actions import controls
 from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, button, fine, gap, lines, row, select
 from bot.ui.fates import absent, at_work, came, fate_lines
-from bot.ui.kin import headline, url_of
+from bot.ui.kin import headline, result_link
 from bot.ui.progress import cancel_button
 from bot.ui.result import ShownFile, gallery
 from bot.ui.searched import Searched
@@ -86,7 +86,7 @@ def picture_card(view: RequestView, files: Sequence[ShownFile], *, mine: bool = 
         request_line(view),
         references_named(view.references),
         f"{day(view.created_at_ms)} · {_cost(view)}{_took(view)}",
-        " · ".join(part for part in (_link(view), f"ref {view.reference}") if part),
+        " · ".join(part for part in (result_link(view), f"ref {view.reference}") if part),
     )
     story = lines(*fate_lines(view), _still(view, files))
     room = min(TEXT_LIMIT - units(about) - units(story) - len("****"), _WHOLE_PROMPT_LIMIT)
@@ -119,7 +119,9 @@ def _entry(view: RequestView, previews: Mapping[str, Preview] | None) -> ui.Item
         f"{waits}**{headline(view, _PROMPT_LIMIT)}**",
         fine(
             " · ".join(
-                part for part in (_state(view, previews), day(view.created_at_ms), _cost(view), _link(view)) if part
+                part
+                for part in (_state(view, previews), day(view.created_at_ms), _cost(view), result_link(view))
+                if part
             )
         ),
     )
@@ -175,11 +177,3 @@ def _cost(view: RequestView) -> str:
 def _took(view: RequestView) -> str:
     finished_ms = [picture.finished_at_ms for picture in came(view) if picture.finished_at_ms is not None]
     return f" · {duration((max(finished_ms) - view.created_at_ms) / 1000)}" if finished_ms else ""
-
-
-def _link(view: RequestView) -> str | None:
-    if view.private or view.delivered_message_id is None or view.delivery is not DeliveryState.SHOWN:
-        return None
-    channel_id = view.delivered_channel_id or view.channel_id
-    guild_id = view.place_guild_id if channel_id == view.channel_id else None
-    return f"[go to the message]({url_of(guild_id, channel_id, view.delivered_message_id)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.generations.lineage import own_prompt
+from bot.generations.states import DeliveryState
 from bot.generations.values import Derived, RelativeView, RequestView
 from bot.ui.text import plain
 
@@ -56,3 +57,12 @@ def message_url(stands: RelativeView) -> str | None:
 def url_of(guild_id: int | None, channel_id: int | None, message_id: int) -> str:
     """Return the address of a message; without a guild, of direct messages."""
     return f"https://discord.com/channels/{guild_id or '@me'}/{channel_id}/{message_id}"
+
+
+def result_link(view: RequestView) -> str | None:
+    """Return a link to where a public result stands, if it does."""
+    if view.private or view.delivered_message_id is None or view.delivery is not DeliveryState.SHOWN:
+        return None
+    channel_id = view.delivered_channel_id or view.channel_id
+    guild_id = view.place_guild_id if channel_id == view.channel_id else None
+    return f"[go to the message]({url_of(guild_id, channel_id, view.delivered_message_id)})"

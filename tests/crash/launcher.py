@@ -9,7 +9,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,9 @@ class Victim:
 
 
 class Launcher:
-    """The fork server; an asynchronous context manager."""
+    """The fork server; an asynchronous context manager. ``MODULE`` says what it forks."""
+
+    MODULE: ClassVar[str] = "tests.crash.victim"
 
     def __init__(self) -> None:
         self._victims: dict[int, Victim] = {}
@@ -44,7 +46,7 @@ class Launcher:
         # Who is killed writes no coverage; measuring would only slow it down.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.crash.victim"),
+            *(sys.executable, "-m", self.MODULE),
             cwd=ROOT,
             env=environment,
             stdin=asyncio.subprocess.PIPE,

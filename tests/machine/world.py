@@ -9,38 +9,24 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
 from tests.crash.judge import Verdict, judge
-from tests.crash.launcher import ROOT, Launcher, Victim
+from tests.crash.launcher import Launcher, Victim
 from tests.crash.world import SPEED, World, open_world
 
 
 class Host(Launcher):
     """The fork server that makes processes of the console script."""
 
-    async def __aenter__(self) -> Self:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.machine.host"),
-            cwd=ROOT,
-            env=environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert self._process.stdout is not None
-        if not await self._process.stdout.readline():
-            raise RuntimeError("the fork server did not start")
-        self._listening = asyncio.create_task(self._listen(self._process.stdout))
-        return self
+    MODULE = "tests.machine.host"
 
 
 @dataclass(eq=False)
