@@ -2,13 +2,15 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /src
-# Dependencies first: they change more seldom than the code. Every file is checked against its hash in the lock.
+# Dependencies first: they change more seldom than the code. Every file is checked against its hash in the lock, which
+# names all of them.
 # The environment that is copied into the image has no pip.
 COPY requirements/build.lock requirements/run.lock requirements/
-RUN pip install --no-cache-dir --only-binary=:all: --require-hashes --requirement requirements/build.lock \
+RUN pip install --no-cache-dir --only-binary=:all: --no-deps --require-hashes --requirement requirements/build.lock \
     && python -m venv --without-pip /opt/nano-banana-bot \
-    && pip --python=/opt/nano-banana-bot/bin/python install --no-cache-dir --only-binary=:all: --require-hashes \
-        --requirement requirements/run.lock
+    && pip --python=/opt/nano-banana-bot/bin/python install --no-cache-dir --only-binary=:all: --no-deps --require-hashes \
+        --requirement requirements/run.lock \
+    && pip --python=/opt/nano-banana-bot/bin/python check
 COPY LICENSE README.md pyproject.toml ./
 COPY bot bot
 COPY cogs cogs

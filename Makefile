@@ -85,6 +85,8 @@ ifneq "$(shell cat $(READY) 2>/dev/null)" "$(CURDIR)"
 .PHONY: $(LOCKED)
 endif
 
+# The locks name everything, so pip resolves nothing: left to it, pip 23 looks for the newest release of whatever is asked
+# for with an extra, and refuses it as not pinned the day it appears. `pip check` says whether the lock was whole.
 # An environment that works, belongs here and is not half-filled is kept and brought up to date; any other is made anew.
 $(LOCKED): requirements/dev.lock
 	@set -e; \
@@ -112,7 +114,8 @@ $(LOCKED): requirements/dev.lock
 	fi; \
 	echo "Installing the locked dependencies; the first time this takes a minute or two ..."; \
 	touch $(UNFINISHED); \
-	$(PIP) install --quiet --no-compile --require-hashes --requirement requirements/dev.lock; \
+	$(PIP) install --quiet --no-compile --no-deps --require-hashes --requirement requirements/dev.lock; \
+	$(PIP) check --quiet; \
 	rm $(UNFINISHED); \
 	touch $@
 

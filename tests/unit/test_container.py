@@ -43,6 +43,16 @@ def test_what_is_installed_in_the_image_is_locked(stages: list[Stage]) -> None:
     ]
     assert len(installs) == 3
     assert all("--require-hashes" in part or "--no-index" in part for part in installs)
+    assert all("--no-deps" in part for part in installs)  # pip would look for more than the lock names
+
+
+def test_make_installs_what_the_lock_names_and_looks_for_nothing_else() -> None:
+    """Pip 23 otherwise looks for the newest release of what is asked for with an extra, and stops at it."""
+    makefile = (ROOT / "Makefile").read_text()
+    installs = [line for line in makefile.splitlines() if "$(PIP) install" in line]
+    assert len(installs) == 2
+    assert all("--no-deps" in line for line in installs)
+    assert "$(PIP) check" in makefile
 
 
 def test_the_build_is_sent_nothing_that_it_does_not_need(tmp_path: Path) -> None:
