@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.config import Settings
@@ -23,7 +22,7 @@ from bot.generations.repository import GenerationsRepository
 from bot.generations.settling import end_without_picture
 from bot.generations.states import DeliveryState, FailureCode, PictureState, RequestState
 from bot.media import commit_file, remove_quietly
-from bot.storage import Database, open_database
+from bot.storage import Connection, Database, open_database
 from bot.storage.copying import copy_database, files_named_in
 from bot.storage.database import database_path, take_lock
 
@@ -101,7 +100,7 @@ async def restore(settings: Settings, folder: Path, clock: Clock) -> Copied:
 
 
 async def _end_what_waited(database: Database, now_ms: int) -> None:
-    async def work(tx: AsyncConnection) -> None:
+    async def work(tx: Connection) -> None:
         rows = GenerationsRepository(tx)
         for request in await rows.requests.open(RequestState.ACCEPTED):
             await rows.requests.move(request.id, RequestState.ACCEPTED, RequestState.VOID, settled_at_ms=now_ms)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.credits.ledger import Captured, Ledger
 from bot.credits.quotas import SpendingPolicy, hold_all
+from bot.storage import Connection
 from bot.storage.tables import deliveries, pictures, requests
 
 UNLIMITED = SpendingPolicy(None, None, None)
@@ -25,7 +25,7 @@ class Held:
 
 
 async def accept(
-    tx: AsyncConnection,
+    tx: Connection,
     request_id: str,
     *,
     now_ms: int,
@@ -55,7 +55,7 @@ async def accept(
 
 
 async def add_request(
-    tx: AsyncConnection,
+    tx: Connection,
     request_id: str,
     account_id: int,
     holds: dict[str, int],
@@ -85,13 +85,13 @@ async def add_request(
         )  # fmt: skip
 
 
-async def move(tx: AsyncConnection, picture_id: str, *states: str) -> None:
+async def move(tx: Connection, picture_id: str, *states: str) -> None:
     """Take a picture through ``states``."""
     for state in states:
         await tx.execute(update(pictures).where(pictures.c.id == picture_id).values(state=state))
 
 
-async def fetch(tx: AsyncConnection, picture_id: str, *, now_ms: int, final_credits: int = 8) -> Captured:
+async def fetch(tx: Connection, picture_id: str, *, now_ms: int, final_credits: int = 8) -> Captured:
     """Have a held picture made, stored and captured."""
     await move(tx, picture_id, "submitting", "painting", "fetching")
     captured = await Ledger(tx, now_ms).capture(await hold_of(tx, picture_id), final_credits)
@@ -110,7 +110,7 @@ async def fetch(tx: AsyncConnection, picture_id: str, *, now_ms: int, final_cred
     return captured
 
 
-async def end(tx: AsyncConnection, picture_id: str, *, now_ms: int, state: str = "failed") -> None:
+async def end(tx: Connection, picture_id: str, *, now_ms: int, state: str = "failed") -> None:
     """End a held picture without a result, and give its hold back."""
     await Ledger(tx, now_ms).void(await hold_of(tx, picture_id), reason=state)
     if state == "lost":
@@ -123,14 +123,14 @@ async def end(tx: AsyncConnection, picture_id: str, *, now_ms: int, state: str =
     await _settle(tx, picture_id)
 
 
-async def hold_of(tx: AsyncConnection, picture_id: str) -> int:
+async def hold_of(tx: Connection, picture_id: str) -> int:
     """Return a picture's hold."""
     found: int | None = await tx.scalar(select(pictures.c.hold_id).where(pictures.c.id == picture_id))
     assert found is not None
     return found
 
 
-async def _settle(tx: AsyncConnection, picture_id: str) -> None:
+async def _settle(tx: Connection, picture_id: str) -> None:
     request_id = select(pictures.c.request_id).where(pictures.c.id == picture_id).scalar_subquery()
     states = await tx.scalars(select(pictures.c.state).where(pictures.c.request_id == request_id))
     if set(states) <= {"fetched", "failed", "cancelled", "lost"}:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from bot.storage import Connection
 
 
 class Recorder:
     """Stands before a connection and notes what is asked of it."""
 
-    def __init__(self, connection: AsyncConnection, seen: list[tuple[str, Any]]) -> None:
+    def __init__(self, connection: Connection, seen: list[tuple[str, Any]]) -> None:
         self._connection = connection
         self._seen = seen
 
@@ -29,7 +29,7 @@ class Recorder:
         return await self._connection.scalar(statement, values)
 
 
-async def plan_of(connection: AsyncConnection, seen: list[tuple[str, Any]]) -> list[str]:
+async def plan_of(connection: Connection, seen: list[tuple[str, Any]]) -> list[str]:
     """Return the steps of each statement, each with the statement it belongs to."""
     return [
         f"{step.detail} IN {statement}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.credits.audit_checks import RULES, Rule
+from bot.storage import Connection
 from bot.storage.guards import GUARDS
 from bot.storage.migrations import current_revision, revisions
 from bot.storage.tables import metadata
@@ -45,7 +45,7 @@ class AuditReport:
         return not self.findings
 
 
-async def audit(connection: AsyncConnection, *, now_ms: int) -> AuditReport:
+async def audit(connection: Connection, *, now_ms: int) -> AuditReport:
     """Check file, schema, guards and every rule of the books on ``connection``'s snapshot.
 
     Writes nothing and may run beside a working bot. A database that isn't of this version is named as such and not
@@ -81,7 +81,7 @@ def render(report: AuditReport) -> str:
     return "\n".join([looked_at, *(f"{finding.code:<22} {finding.sentence}" for finding in report.findings)])
 
 
-async def _schema(connection: AsyncConnection) -> list[Finding]:
+async def _schema(connection: Connection) -> list[Finding]:
     here = await _names(connection, "table")
     if "alembic_version" in here:
         revision = await connection.run_sync(current_revision)
@@ -100,7 +100,7 @@ async def _schema(connection: AsyncConnection) -> list[Finding]:
     ]
 
 
-async def _file(connection: AsyncConnection) -> list[Finding]:
+async def _file(connection: Connection) -> list[Finding]:
     verdicts = (await connection.execute(text(f"PRAGMA quick_check({MOST_FOR_A_RULE})"))).scalars().all()
     rows = (await connection.execute(text("PRAGMA foreign_key_check"))).all()
     return [
@@ -112,7 +112,7 @@ async def _file(connection: AsyncConnection) -> list[Finding]:
     ]
 
 
-async def _guards(connection: AsyncConnection) -> list[Finding]:
+async def _guards(connection: Connection) -> list[Finding]:
     triggers = await _names(connection, "trigger")
     findings = []
     for guard in GUARDS:
@@ -127,7 +127,7 @@ async def _guards(connection: AsyncConnection) -> list[Finding]:
     return findings
 
 
-async def _gaps(connection: AsyncConnection) -> list[Finding]:
+async def _gaps(connection: Connection) -> list[Finding]:
     # Nothing is ever deleted, and a transaction that is rolled back gives its ids back: every id is there.
     findings = []
     for table in ("entries", "legs"):
@@ -151,7 +151,7 @@ async def _gaps(connection: AsyncConnection) -> list[Finding]:
     return findings
 
 
-async def _broken(connection: AsyncConnection, rule: Rule, now_ms: int) -> list[Finding]:
+async def _broken(connection: Connection, rule: Rule, now_ms: int) -> list[Finding]:
     query = text(f"{rule.broken} LIMIT {MOST_FOR_A_RULE + 1}")
     values = {"now_ms": now_ms} if ":now_ms" in rule.broken else {}
     rows = (await connection.execute(query, values)).mappings().all()
@@ -165,7 +165,7 @@ def _bounded(code: str, sentences: list[str]) -> list[Finding]:
     return findings
 
 
-async def _counted(connection: AsyncConnection, findings: list[Finding]) -> AuditReport:
+async def _counted(connection: Connection, findings: list[Finding]) -> AuditReport:
     kinds = {
         row.kind: row
         for row in await connection.execute(
@@ -199,7 +199,7 @@ async def _counted(connection: AsyncConnection, findings: list[Finding]) -> Audi
     )
 
 
-async def _names(connection: AsyncConnection, kind: str) -> dict[str, str]:
+async def _names(connection: Connection, kind: str) -> dict[str, str]:
     rows = await connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = :kind"), {"kind": kind})
     return {row.name: row.sql or "" for row in rows}
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.credits.repository import CreditsRepository, Entry, Leg
 from bot.credits.windows import Window
+from bot.storage import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Captured:
 class Ledger:
     """The verbs of money on one transaction at one instant (``now_ms``)."""
 
-    def __init__(self, connection: AsyncConnection, now_ms: int) -> None:
+    def __init__(self, connection: Connection, now_ms: int) -> None:
         self._rows = CreditsRepository(connection)
         self._now_ms = now_ms
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.credits.ledger import Balance, Ledger
 from bot.credits.repository import CreditsRepository
 from bot.credits.windows import day_of, month_of
 from bot.errors import BotError
+from bot.storage import Connection
 
 
 class LimitScope(StrEnum):
@@ -53,7 +52,7 @@ class QuotaExceeded(BotError):
 
 
 async def hold_all(
-    connection: AsyncConnection, policy: SpendingPolicy, *, now_ms: int, guild_id: int | None, user_id: int,
+    connection: Connection, policy: SpendingPolicy, *, now_ms: int, guild_id: int | None, user_id: int,
     prices: dict[str, int], provider_left_credits: int | None,
 ) -> tuple[int, dict[str, int]]:  # fmt: skip
     """Check every limit and hold the price of each picture (``prices``: picture id → credits).
@@ -96,7 +95,7 @@ async def hold_all(
 
 
 async def balance_of(
-    connection: AsyncConnection, policy: SpendingPolicy, *, now_ms: int, guild_id: int | None, user_id: int
+    connection: Connection, policy: SpendingPolicy, *, now_ms: int, guild_id: int | None, user_id: int
 ) -> Balance:
     """Return how a person stands this month, without opening an account."""
     window = month_of(now_ms)

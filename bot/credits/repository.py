@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, literal_column, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage import Connection
 from bot.storage.tables import account_owners, accounts, entries, legs
 
 # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
@@ -107,7 +107,7 @@ class GrantLeft:
 class CreditsRepository:
     """The ledger's queries on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def find_account(self, *, guild_id: int | None, user_id: int) -> int | None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.credits.quotas import SpendingPolicy, balance_of, hold_all
@@ -29,7 +28,7 @@ from bot.generations.states import RequestState
 from bot.generations.store import FileStore
 from bot.generations.values import Accepted, Attachment, Draft, GenerationRequest, Origin, Quote
 from bot.rivya import Catalogue
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +96,7 @@ class Acceptance:
         wanted = self._wanted(request, origin, request_id)
         free_bytes, now_ms = self._store.free_bytes(), self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> Accepted:
+        async def work(tx: Connection) -> Accepted:
             rows = GenerationsRepository(tx)
             known = await self._known(rows, origin)
             if known is not None:
@@ -133,7 +132,7 @@ class Acceptance:
         wanted = self._wanted(request, origin, self._new_id())
         free_bytes, now_ms = self._store.free_bytes(), self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             balance = await balance_of(
                 tx, self._limits.spending, now_ms=now_ms, guild_id=origin.guild_id, user_id=origin.user_id
             )
@@ -182,7 +181,7 @@ class Acceptance:
         return Accepted(request_id, cost, repeated=True, pressed_again=known is None)
 
     async def _check_and_hold(
-        self, tx: AsyncConnection, wanted: _Wanted, free_bytes: int, now_ms: int
+        self, tx: Connection, wanted: _Wanted, free_bytes: int, now_ms: int
     ) -> tuple[int, dict[str, int]]:
         rows = GenerationsRepository(tx)
         ours_bytes = await check_sources(tx, wanted.request, wanted.origin, now_ms)

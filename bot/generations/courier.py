@@ -22,7 +22,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock, wait_for_event
 from bot.errors import is_of_the_machine
@@ -35,7 +34,7 @@ from bot.generations.store import FileStore
 from bot.generations.values import PictureView, Place, RequestView
 from bot.generations.views import Views
 from bot.media import MIN_LIMIT_BYTES
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -302,7 +301,7 @@ class Courier:
             return row
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> DeliveryRow | None:
+        async def work(tx: Connection) -> DeliveryRow | None:
             rows = GenerationsRepository(tx)
             await rows.deliveries.change(
                 request_id, rung=rung, tries=0, first_try_at_ms=now_ms, next_try_at_ms=None, shown_digest=digest
@@ -337,7 +336,7 @@ class Courier:
         now_ms = self._clock.now_ms()
         ping = request.notify and any(p.state is PictureState.FETCHED for p in view.pictures)
 
-        async def work(tx: AsyncConnection) -> bool:
+        async def work(tx: Connection) -> bool:
             rows = GenerationsRepository(tx)
             row = await rows.deliveries.get(request.id)
             # A picture may have ended while this was being posted.

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.generations.refusals import NotForYou, Refused
 from bot.generations.repository import GalleryRow, GenerationsRepository
 from bot.generations.states import PictureState
 from bot.generations.values import Place
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +68,7 @@ class Gallery:
         """
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> Exhibit:
+        async def work(tx: Connection) -> Exhibit:
             rows = GenerationsRepository(tx)
             request = await rows.requests.get(request_id)
             if (

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.generations.access import may_remove, may_see
@@ -13,7 +12,7 @@ from bot.generations.refusals import NotForYou
 from bot.generations.repository import GenerationsRepository, GuildRow, ReportRow, ReportState, RequestRow
 from bot.generations.states import DeliveryState
 from bot.generations.values import Place
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +65,7 @@ class Moderation:
         """
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> Removed:
+        async def work(tx: Connection) -> Removed:
             rows = GenerationsRepository(tx)
             request = await rows.requests.get(request_id)
             allowed = request is not None and may_remove(
@@ -100,7 +99,7 @@ class Moderation:
     async def restore(self, request_id: str, *, user_id: int) -> None:
         """Let an owner who posts their result again take back their own removal; a moderator's stays."""
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             rows = GenerationsRepository(tx)
             request = await rows.requests.get(request_id)
             if request is not None and request.user_id == user_id == request.removed_by:
@@ -119,7 +118,7 @@ class Moderation:
         """
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> Reported:
+        async def work(tx: Connection) -> Reported:
             rows = GenerationsRepository(tx)
             request = await rows.requests.get(request_id)
             if request is None or guild_id is None or not _can_be_reported(request, reporter_id, guild_id, channel_id):
@@ -175,7 +174,7 @@ class Moderation:
         """Close a report and leave the picture; returns it as it stands then. Raises NotForYou for another server's."""
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> ReportRow:
+        async def work(tx: Connection) -> ReportRow:
             rows = GenerationsRepository(tx)
             report = await rows.reports.get(report_id)
             if report is None or report.guild_id != guild_id:

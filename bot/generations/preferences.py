@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.clock import Clock
 from bot.generations.refusals import Refused
 from bot.generations.repository import GenerationsRepository
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 MAX_STYLES: Final = 25
 """As many as a select of Discord's shows."""
@@ -114,7 +112,7 @@ class PreferencesBook:
         name, suffix = _checked(name, suffix)
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> int:
+        async def work(tx: Connection) -> int:
             rows = GenerationsRepository(tx).preferences
             there = await rows.style(user_id, _key(name))
             if there is not None and there.id != replacing:
@@ -136,7 +134,7 @@ class PreferencesBook:
         name, suffix = _checked(name, suffix)
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             rows = GenerationsRepository(tx).preferences
             if await rows.style(user_id, _key(name)) is None and await rows.count_styles(user_id) >= MAX_STYLES:
                 raise _full()

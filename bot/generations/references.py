@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.errors import ReferenceRefused
@@ -24,7 +23,7 @@ from bot.generations.store import FileStore
 from bot.generations.values import Trouble
 from bot.media import fit, prepare_reference, remove_quietly, sync_folder
 from bot.rivya import Catalogue, ReferenceUrl, RivyaClient
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -165,7 +164,7 @@ class ReferenceStage:
         sentence = " ".join(f"{error.filename} {error.reason}" for _, error in refusals)
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             rows = GenerationsRepository(tx)
             for image, error in refusals:
                 await rows.references.change(image.id, state=ReferenceState.REFUSED, refusal=error.user_message)
@@ -214,7 +213,7 @@ class ReferenceStage:
                 return True  # for another picture of the request, meanwhile
             old = [image.id for image in images if sent_ms - (image.uploaded_at_ms or sent_ms) > UPLOAD_FRESH_S * 1000]
 
-            async def work(tx: AsyncConnection) -> None:
+            async def work(tx: Connection) -> None:
                 for reference_id in old:
                     await GenerationsRepository(tx).references.change(
                         reference_id, state=ReferenceState.READY, upload_url=None

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.credits.ledger import Balance, Ledger
@@ -32,8 +31,7 @@ from bot.generations.values import (
     RequestView,
 )
 from bot.generations.views import Views
-from bot.storage import Database
-from bot.storage.database import Work
+from bot.storage import Connection, Database, Work
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -94,7 +92,7 @@ class Generations:
         """
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> bool:
+        async def work(tx: Connection) -> bool:
             taken = await GenerationsRepository(tx).requests.move(
                 request_id,
                 RequestState.ACCEPTED,
@@ -114,7 +112,7 @@ class Generations:
         """Void a request whose acknowledgement failed or is unknown: the person would ask again, and pay twice."""
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> bool:
+        async def work(tx: Connection) -> bool:
             rows = GenerationsRepository(tx)
             if not await rows.requests.move(request_id, RequestState.ACCEPTED, RequestState.VOID, settled_at_ms=now_ms):
                 return False
@@ -141,7 +139,7 @@ class Generations:
         """
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> Cancelled | None:
+        async def work(tx: Connection) -> Cancelled | None:
             rows = GenerationsRepository(tx)
             request = await rows.requests.get(request_id)
             if request is None or not (request.user_id == user_id or moderator):
@@ -218,7 +216,7 @@ class Generations:
         async with self._database.read() as tx:
             return await self._view_of(tx, await GenerationsRepository(tx).requests.of_message(message_id))
 
-    async def _view_of(self, tx: AsyncConnection, row: RequestRow | None) -> RequestView | None:
+    async def _view_of(self, tx: Connection, row: RequestRow | None) -> RequestView | None:
         return (await self._views.of(tx, [row], with_balance=True))[0] if row is not None else None
 
     async def view(self, request_id: str) -> RequestView | None:
@@ -298,7 +296,7 @@ class Generations:
         """Note where a picture that waited in the history was posted by its owner."""
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             rows = GenerationsRepository(tx)
             delivery, request = await rows.deliveries.get(request_id), await rows.requests.get(request_id)
             if delivery is None or request is None or delivery.state is not DeliveryState.KEPT:

@@ -6,11 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.credits.ledger import Captured, Ledger
 from bot.generations.repository import GenerationsRepository, PictureRow
 from bot.generations.states import FINAL_STATES, PictureState, RequestState
+from bot.storage import Connection
 
 WRITE_OFF_AFTER_S = 24 * 3600
 """The credits of a late or unknown picture come back after a day; the operator bears the loss."""
@@ -29,7 +28,7 @@ class StoredResult:
 
 
 async def end_without_picture(
-    connection: AsyncConnection,
+    connection: Connection,
     picture_id: str,
     before: Collection[PictureState],
     after: PictureState,
@@ -62,7 +61,7 @@ async def end_without_picture(
     return picture
 
 
-async def void_if_open(connection: AsyncConnection, picture: PictureRow, reason: str, now_ms: int) -> bool:
+async def void_if_open(connection: Connection, picture: PictureRow, reason: str, now_ms: int) -> bool:
     """Give a picture's credits back unless that was done before; tells whether it did."""
     ledger = Ledger(connection, now_ms)
     if await ledger.is_settled(picture.hold_id):
@@ -72,7 +71,7 @@ async def void_if_open(connection: AsyncConnection, picture: PictureRow, reason:
 
 
 async def end_with_picture(
-    connection: AsyncConnection, picture_id: str, stored: StoredResult, *, now_ms: int
+    connection: Connection, picture_id: str, stored: StoredResult, *, now_ms: int
 ) -> Captured | None:
     """Record a picture's bytes and capture its credits, as one; returns None when it was recorded before.
 
@@ -108,7 +107,7 @@ async def end_with_picture(
     return captured
 
 
-async def after_change(connection: AsyncConnection, request_id: str, state: PictureState, now_ms: int) -> None:
+async def after_change(connection: Connection, request_id: str, state: PictureState, now_ms: int) -> None:
     """Settle the request when its last picture ended, and let its message be brought up to date."""
     if state in FINAL_STATES:
         await settle_if_over(connection, request_id, now_ms)
@@ -118,7 +117,7 @@ async def after_change(connection: AsyncConnection, request_id: str, state: Pict
         await deliveries.unmark_noticed(request_id)
 
 
-async def settle_if_over(connection: AsyncConnection, request_id: str, now_ms: int) -> None:
+async def settle_if_over(connection: Connection, request_id: str, now_ms: int) -> None:
     """Settle a running request that has no picture left to wait for."""
     rows = GenerationsRepository(connection)
     values: dict[str, Any] = {"trouble": None, "settled_at_ms": now_ms}

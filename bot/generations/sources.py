@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.errors import ReferenceRefused
 from bot.generations.access import may_see
 from bot.generations.refusals import NotForYou
 from bot.generations.repository import GenerationsRepository, RequestRow
 from bot.generations.values import GenerationRequest, Origin, StoredImage
+from bot.storage import Connection
 
 NO_LONGER_KEPT = "is no longer kept. Attach it again, please."
 
@@ -27,7 +26,7 @@ class Source:
     expires_at_ms: int | None = None
 
 
-async def find_source(tx: AsyncConnection, kind: str, source_id: str) -> Source | None:
+async def find_source(tx: Connection, kind: str, source_id: str) -> Source | None:
     """Return the stored image of a ``kind`` ("picture", "reference", "tray"), or None when there is none."""
     rows = GenerationsRepository(tx)
     if kind == "picture":
@@ -50,7 +49,7 @@ async def find_source(tx: AsyncConnection, kind: str, source_id: str) -> Source 
     return Source(image.path, image.size_bytes, None, image.user_id, expires_at_ms)
 
 
-async def check_sources(tx: AsyncConnection, request: GenerationRequest, origin: Origin, now_ms: int) -> int:
+async def check_sources(tx: Connection, request: GenerationRequest, origin: Origin, now_ms: int) -> int:
     """Check that the stored images, and the parent, of a request are there and may be used; returns their bytes.
 
     Raises ReferenceRefused, naming the image, or NotForYou.

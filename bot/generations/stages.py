@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from random import Random
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.credits.ledger import Ledger
@@ -32,7 +31,7 @@ from bot.rivya import (
     RivyaClient,
     RivyaError,
 )
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -134,7 +133,7 @@ class Endings(Stage):
         """End a picture that was (or may have been) paid for and can't be had: the operator bears it."""
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             await self.write_off(tx, picture, code, now_ms)
             await end_without_picture(tx, picture.id, before, PictureState.LOST, now_ms=now_ms, failure_code=code)
 
@@ -143,7 +142,7 @@ class Endings(Stage):
         await asyncio.to_thread(remove_quietly, self._store.incoming(f"result-{picture.id}"))
         self._changed(request.id)
 
-    async def write_off(self, tx: AsyncConnection, picture: PictureRow, code: FailureCode, now_ms: int) -> bool:
+    async def write_off(self, tx: Connection, picture: PictureRow, code: FailureCode, now_ms: int) -> bool:
         """Void a picture's hold and book the operator's loss, once; tells whether it did."""
         if not await void_if_open(tx, picture, code, now_ms):
             return False

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.generations.repository import AttemptRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import (
@@ -29,6 +28,7 @@ from bot.rivya import (
     Task,
     ValidationFailed,
 )
+from bot.storage import Connection
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Submitting(Stage):
         number = picture.attempt + 1
         now_ms = self._clock.now_ms()
 
-        async def commit(tx: AsyncConnection) -> bool:
+        async def commit(tx: Connection) -> bool:
             rows = GenerationsRepository(tx)
             won = await rows.pictures.move(picture.id, {PictureState.HELD}, PictureState.SUBMITTING, attempt=number)
             if won:  # else it was cancelled meanwhile
@@ -148,7 +148,7 @@ class Submitting(Stage):
     async def _submitted(self, request: RequestRow, picture: PictureRow, attempt: AttemptRow, task: Task) -> None:
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             rows = GenerationsRepository(tx)
             await rows.pictures.move(
                 picture.id,
@@ -174,7 +174,7 @@ class Submitting(Stage):
     ) -> None:
         now_ms = self._clock.now_ms()
 
-        async def back(tx: AsyncConnection) -> None:
+        async def back(tx: Connection) -> None:
             rows = GenerationsRepository(tx)
             await rows.pictures.move(picture.id, {PictureState.SUBMITTING}, PictureState.HELD)
             await rows.attempts.end(picture.id, attempt.number, error.code, now_ms)
@@ -203,7 +203,7 @@ class Submitting(Stage):
         now_ms = self._clock.now_ms()
         first_sent_ms = attempt.first_sent_at_ms or attempt.committed_at_ms
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             rows = GenerationsRepository(tx)
             await rows.pictures.move(
                 picture.id,

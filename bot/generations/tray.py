@@ -13,7 +13,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.errors import ReferenceRefused
@@ -24,7 +23,7 @@ from bot.generations.sources import NO_LONGER_KEPT, Source, find_source
 from bot.generations.store import FileStore
 from bot.generations.values import Attachment, ReferenceImage, StoredImage
 from bot.media import DamagedResult, PreparedReference, fit, prepare_reference, remove_quietly
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -282,7 +281,7 @@ class Tray:
         """Put a file that is on disk into the tray, or remove it; returns why not."""
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> NotAdded | None:
+        async def work(tx: Connection) -> NotAdded | None:
             rows = GenerationsRepository(tx).tray
             there = await rows.of(user_id, now_ms)
             if any(row.sha256 == image.sha256 for row in there):
@@ -319,7 +318,7 @@ class Tray:
         """Remove the bytes of images that are in no tray any more, and files that no row speaks of."""
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> list[TrayRow]:
+        async def work(tx: Connection) -> list[TrayRow]:
             rows = GenerationsRepository(tx).tray
             over = await rows.to_drop(now_ms)
             for row in over:  # the row first: one that promises bytes which are gone is worse than a stray file

@@ -7,14 +7,13 @@ import contextlib
 import stat
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.clock import Clock
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow
 from bot.generations.states import DeliveryState, ReferenceState
 from bot.generations.store import FileStore
 from bot.media import remove_quietly
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +65,7 @@ class Upkeep:
                 over_bytes -= image.size_bytes or 0
         for image in images:
             # The row first: a row that promises bytes which are gone would be worse than a stray file.
-            async def work(tx: AsyncConnection, reference_id: int = image.id) -> None:
+            async def work(tx: Connection, reference_id: int = image.id) -> None:
                 await GenerationsRepository(tx).references.change(reference_id, state=ReferenceState.DROPPED, path=None)
 
             await self._database.write(work)
@@ -84,7 +83,7 @@ class Upkeep:
         now_ms = self._clock.now_ms()
         for picture, _ in _to_drop(kept, self._results_max_bytes, now_ms):
             # The row first: a row that promises bytes which are gone would be worse than a stray file.
-            async def work(tx: AsyncConnection, picture_id: str = picture.id) -> None:
+            async def work(tx: Connection, picture_id: str = picture.id) -> None:
                 await GenerationsRepository(tx).pictures.change(picture_id, path=None, bytes_dropped_at_ms=now_ms)
 
             await self._database.write(work)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.clock import Clock
 from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
@@ -14,7 +12,7 @@ from bot.generations.settling import WRITE_OFF_AFTER_S
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import Derived, PictureView, Place, ReferenceView, RelativeView, RequestView
 from bot.rivya import Catalogue, DurationBook
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 
 class Views:
@@ -48,9 +46,7 @@ class Views:
             (view,) = await self.of(tx, [request], with_balance=True)
             return view
 
-    async def of(
-        self, tx: AsyncConnection, found: Sequence[RequestRow], *, with_balance: bool = False
-    ) -> list[RequestView]:
+    async def of(self, tx: Connection, found: Sequence[RequestRow], *, with_balance: bool = False) -> list[RequestView]:
         """Return the views of several requests, in their order."""
         rows = GenerationsRepository(tx)
         ids = [request.id for request in found]
@@ -164,7 +160,7 @@ class Views:
         last_ms = max(ends, default=None)
         return last_ms if last_ms is not None and last_ms > now_ms else None
 
-    async def parents(self, tx: AsyncConnection, children: Sequence[RequestRow]) -> dict[str, RelativeView]:
+    async def parents(self, tx: Connection, children: Sequence[RequestRow]) -> dict[str, RelativeView]:
         """Return what requests came of, by the children's ids."""
         wanted = {child.parent_id for child in children if child.parent_id is not None}
         if not wanted:
@@ -177,12 +173,12 @@ class Views:
             if child.parent_id in found
         }
 
-    async def relatives(self, tx: AsyncConnection, children: Sequence[RequestRow]) -> list[RelativeView]:
+    async def relatives(self, tx: Connection, children: Sequence[RequestRow]) -> list[RelativeView]:
         """Return requests as what came of another one."""
         places = await self._places(tx, *(child.id for child in children))
         return [_relative(child, child, places.get(child.id)) for child in children]
 
-    async def _places(self, tx: AsyncConnection, *request_ids: str) -> dict[str, DeliveryRow]:
+    async def _places(self, tx: Connection, *request_ids: str) -> dict[str, DeliveryRow]:
         deliveries = await GenerationsRepository(tx).deliveries.of(*request_ids)
         return {row.request_id: row for row in deliveries if row.state is DeliveryState.SHOWN}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import (
@@ -19,6 +18,7 @@ from bot.rivya import (
     Task,
     TaskStatus,
 )
+from bot.storage import Connection
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ class Waiting(Stage):
         url = task.result_urls[0] if task.result_urls else None
         final_credits = task.final_credits
 
-        async def work(tx: AsyncConnection) -> bool:
+        async def work(tx: Connection) -> bool:
             return await GenerationsRepository(tx).pictures.move(
                 picture.id,
                 {PictureState.PAINTING, PictureState.OVERDUE},
@@ -112,7 +112,7 @@ class Waiting(Stage):
     async def _late(self, request: RequestRow, picture: PictureRow) -> None:
         now_ms = self._clock.now_ms()
 
-        async def work(tx: AsyncConnection) -> None:
+        async def work(tx: Connection) -> None:
             await GenerationsRepository(tx).pictures.move(
                 picture.id,
                 {PictureState.PAINTING},
@@ -149,7 +149,7 @@ class Waiting(Stage):
         now_ms = self._clock.now_ms()
         pause_s = LATE_LOOK_S if age_s < WRITE_OFF_AFTER_S else VERY_LATE_LOOK_S
 
-        async def work(tx: AsyncConnection) -> bool:
+        async def work(tx: Connection) -> bool:
             rows = GenerationsRepository(tx)
             await rows.pictures.change(picture.id, next_look_at_ms=now_ms + pause_s * 1000)
             if age_s < WRITE_OFF_AFTER_S or not await self._endings.write_off(tx, picture, FailureCode.OVERDUE, now_ms):

@@ -16,24 +16,22 @@ import fcntl
 import os
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from contextvars import Context
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import Any, TypeVar
 
+import sqlalchemy as sa
 import structlog
-from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from bot.errors import StorageDown, StorageError
+from bot.storage.connection import Connection, Here, Work, Worker, carry_out, open_worker, snapshot
 from bot.storage.migrations import upgrade
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-Work = Callable[[AsyncConnection], Awaitable[T]]
 
 READERS = 4
 MOST_TOGETHER = 32
@@ -56,11 +54,12 @@ APPLICATION_ID = int.from_bytes(b"NBot")
 class _Order:
     """One piece of work to be written; ``done`` says what came of it."""
 
-    __slots__ = ("done", "work")
+    __slots__ = ("context", "done", "work")
 
     def __init__(self, work: Work[Any], done: asyncio.Future[Any]) -> None:
         self.work = work
         self.done = done
+        self.context = copy_context()  # what it logs is its caller's
 
     def succeed(self, result: Any) -> None:
         if not self.done.done():
@@ -74,10 +73,13 @@ class _Order:
 class Database:
     """Transactions over one SQLite file; see ``open_database``."""
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_ms: int) -> None:
         self.path = path
-        self._writer = writer
-        self._reader = reader
+        self._busy_timeout_ms = busy_timeout_ms
+        self._writer: Worker | None = None
+        self._readers: list[Worker] = []
+        self._idle: list[Worker] = []
+        self._places = asyncio.Semaphore(READERS)
         self._writes: set[asyncio.Task[Any]] = set()
         self._orders: deque[_Order] = deque()
         self._writing: asyncio.Task[None] | None = None
@@ -88,9 +90,10 @@ class Database:
     async def write(self, work: Work[T]) -> T:
         """Run ``work`` in a BEGIN IMMEDIATE transaction and commit it, whatever happens to the caller.
 
-        ``work`` must await nothing but its connection. If the caller is cancelled the transaction still runs to its
-        end; what came of it is in the rows. Raises StorageError when the database is closed, StorageDown when its file
-        can't be written to: then nothing was.
+        ``work`` must await nothing but its connection, and runs on that one's thread: what it returns must be values,
+        and what it changes must be rows. If the caller is cancelled the transaction still runs to its end; what came of
+        it is in the rows. Raises StorageError when the database is closed, StorageDown when its file can't be written
+        to: then nothing was.
         """
         self._check_open()
         task = asyncio.get_running_loop().create_task(self._transact(work))
@@ -129,42 +132,58 @@ class Database:
             while self._orders:
                 batch = [self._orders.popleft() for _ in range(min(len(self._orders), MOST_TOGETHER))]
                 try:
-                    await self._write_together(batch)
+                    writer = await self._the_writer()
+                    outcomes = await writer.run(lambda: _write_together(writer.sync, batch))  # noqa: B023 - awaited here
                 except Exception as error:  # noqa: BLE001 - whoever ordered it hears of it
                     for order in batch:
                         order.fail(error)
+                else:
+                    for order, (refused, result) in zip(batch, outcomes, strict=True):
+                        if refused is None:
+                            order.succeed(result)
+                        else:
+                            order.fail(refused)
         finally:  # also when the loop itself is ending
             self._writing = None
             for order in (*batch, *self._orders):
                 order.fail(StorageError("The database is closed: the bot is stopping."))
             self._orders.clear()
 
-    async def _write_together(self, batch: list[_Order]) -> None:
-        """Write each order's rows and commit them; raises what leaves none of them written."""
-        results: list[tuple[_Order, Any]] = []
-        async with self._writer.begin() as connection:
-            if len(batch) == 1:
-                results.append((batch[0], await batch[0].work(connection)))
-            else:
-                for order in batch:
-                    savepoint = await connection.begin_nested()
-                    try:
-                        result = await order.work(connection)
-                    except Exception as error:  # noqa: BLE001 - that one's only: the others are written
-                        await savepoint.rollback()
-                        order.fail(error)
-                    else:
-                        await savepoint.commit()
-                        results.append((order, result))
-        for order, result in results:
-            order.succeed(result)
+    async def look(self, work: Work[T]) -> T:
+        """Run ``work`` on one consistent snapshot, on a reader's thread; what it returns must be values."""
+        async with self._reader() as reader:
+            context = copy_context()
+            return await reader.run(lambda: context.run(_look, reader.sync, work))
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection that reads one consistent snapshot."""
-        self._check_open()
-        async with self._reader.connect() as connection:
+    async def read(self) -> AsyncIterator[Connection]:
+        """Give a connection that reads one consistent snapshot; each question is a trip to its thread."""
+        async with self._reader() as reader, snapshot(reader) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def _reader(self) -> AsyncIterator[Worker]:
+        self._check_open()
+        async with self._places:
+            self._check_open()
+            reader = self._idle.pop() if self._idle else await self._open("BEGIN", query_only=True)
+            try:
+                yield reader
+            finally:
+                self._idle.append(reader)
+
+    async def _the_writer(self) -> Worker:
+        if self._writer is None:
+            self._writer = await self._open("BEGIN IMMEDIATE", query_only=False)
+        return self._writer
+
+    async def _open(self, begin: str, *, query_only: bool) -> Worker:
+        worker = await open_worker(
+            str(self.path), begin=begin, busy_timeout_ms=self._busy_timeout_ms, query_only=query_only
+        )
+        if query_only:
+            self._readers.append(worker)
+        return worker
 
     async def close(self) -> None:
         """Let every write end, then close all connections; whoever comes later gets a StorageError."""
@@ -172,16 +191,44 @@ class Database:
         while self._writes:
             await asyncio.gather(*self._writes, return_exceptions=True)
         while self._writing is not None:
-            # Who ordered may have heard of a failure already, while the others' rows are still on their way: a pool
-            # that is disposed of does not close the connection that is in use.
+            # Who ordered may have heard of a failure already, while the others' rows are still on their way.
             await asyncio.wait({self._writing})
-        await self._writer.dispose()
-        await self._reader.dispose()
+        for worker in (*self._readers, *((self._writer,) if self._writer is not None else ())):
+            await worker.end()
+        self._readers, self._idle, self._writer = [], [], None
 
     def _check_open(self) -> None:
-        # A pool that was disposed of opens anew by itself: that would be a write without the lock.
+        # Connections are opened when they are needed: that would be a write without the lock.
         if self._closed:
             raise StorageError("The database is closed: the bot is stopping.")
+
+
+def _write_together(connection: sa.Connection, batch: list[_Order]) -> list[tuple[Exception | None, Any]]:
+    """Write each order's rows and commit them; returns what came of each, raises what leaves none of them written."""
+    here, outcomes = Here(connection), list[tuple[Exception | None, Any]]()
+    with connection.begin():
+        if len(batch) == 1:
+            outcomes.append((None, batch[0].context.run(carry_out, batch[0].work, here)))
+        else:
+            for order in batch:
+                savepoint = connection.begin_nested()
+                try:
+                    result = order.context.run(carry_out, order.work, here)
+                except Exception as error:  # noqa: BLE001 - that one's only: the others are written
+                    savepoint.rollback()
+                    outcomes.append((error, None))
+                else:
+                    savepoint.commit()
+                    outcomes.append((None, result))
+    return outcomes
+
+
+def _look(connection: sa.Connection, work: Work[T]) -> T:
+    with connection.begin() as transaction:
+        try:
+            return carry_out(work, Here(connection))
+        finally:
+            transaction.rollback()
 
 
 @asynccontextmanager
@@ -197,7 +244,7 @@ async def open_database(url: str, *, exclusive: bool = True) -> AsyncIterator[Da
     path = database_path(url)
     lock = await asyncio.to_thread(take_lock, path) if exclusive else None
     try:
-        database = await _connect(url, path, exclusive=exclusive)
+        database = await _connect(path, exclusive=exclusive)
     except BaseException:
         _release(lock)
         raise
@@ -213,9 +260,9 @@ async def open_database(url: str, *, exclusive: bool = True) -> AsyncIterator[Da
 def database_path(url: str) -> Path:
     """Return the file of a ``sqlite+aiosqlite:///`` URL; raises StorageError for any other."""
     try:
-        parsed = make_url(url)
+        parsed = sa.make_url(url)
     except ArgumentError:
-        parsed = URL.create("unknown")
+        parsed = sa.URL.create("unknown")
     if parsed.drivername != "sqlite+aiosqlite" or not parsed.database or parsed.database == ":memory:":
         raise StorageError("DATABASE_URL must name a file: sqlite+aiosqlite:///data/bot.db")
     return Path(parsed.database)
@@ -236,7 +283,7 @@ def is_in_use(path: Path) -> bool:
     return False
 
 
-async def _connect(url: str, path: Path, *, exclusive: bool) -> Database:
+async def _connect(path: Path, *, exclusive: bool) -> Database:
     if not exclusive and not await asyncio.to_thread(path.exists):
         raise StorageError(f"There is no database at {path}.")
     try:
@@ -247,18 +294,14 @@ async def _connect(url: str, path: Path, *, exclusive: bool) -> Database:
         raise StorageError(_explain(error, path)) from error
     if verdict != "ok":
         raise StorageError(_damaged(path))
-    database = Database(
-        writer=_engine(url, pool_size=1, immediate=True),
-        reader=_engine(url, pool_size=READERS, immediate=False, query_only=True),
-        path=path,
-    )
+    database = Database(path, busy_timeout_ms=BUSY_TIMEOUT_MS)
     try:
         if exclusive:
             await database.write(_bring_up)
     except StorageDown as error:
         await database.close()
         raise StorageError(str(error)) from error
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         await database.close()
         raise StorageError(_explain(error, path)) from error
     except BaseException:
@@ -267,7 +310,7 @@ async def _connect(url: str, path: Path, *, exclusive: bool) -> Database:
     return database
 
 
-async def _bring_up(connection: AsyncConnection) -> None:
+async def _bring_up(connection: Connection) -> None:
     # The mark is also a first write: BEGIN IMMEDIATE alone succeeds on a file that is read-only.
     await connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
     await connection.run_sync(upgrade)
@@ -279,44 +322,6 @@ def _first_look(path: Path, *, whole: bool) -> str:
     with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
         check = "PRAGMA quick_check(1)" if whole else "PRAGMA quick_check(sqlite_master)"
         return str(connection.execute(check).fetchone()[0])
-
-
-def _engine(url: str, *, pool_size: int, immediate: bool, query_only: bool = False) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=60,
-        hide_parameters=True,  # else an error's text, and so the log, holds prompts and tokens
-        connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000},
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def _pragmas(connection: Any, _record: Any) -> None:
-        pragmas = (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "recursive_triggers=ON",  # else INSERT OR REPLACE deletes behind the triggers' back
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
-            "temp_store=MEMORY",
-            f"query_only={query_only}",
-        )
-        try:
-            cursor = connection.cursor()
-            for pragma in pragmas:
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-        except BaseException:
-            connection.close()  # the pool has not taken it yet, and would leave its thread behind
-            raise
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    return engine
 
 
 def _lock_path(path: Path) -> Path:

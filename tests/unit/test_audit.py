@@ -10,14 +10,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.credits.audit import MOST_FOR_A_RULE, AuditReport, audit, render
 from bot.credits.audit_checks import RULES
 from bot.credits.ledger import Ledger
 from bot.credits.quotas import SpendingPolicy
 from bot.credits.windows import month_of
-from bot.storage import Database, open_database
+from bot.storage import Connection, Database, open_database
 from tests.books import GUILD, USER, accept, end, fetch, move
 
 NOW_MS = 1_790_000_000_000
@@ -35,7 +34,7 @@ async def looked_at(path: Path, now_ms: int = NOW_MS + 1000) -> AuditReport:
 async def fill(database: Database) -> None:
     """Keep books with something of everything; ids are those that the damages below name."""
 
-    async def work(tx: AsyncConnection) -> None:
+    async def work(tx: Connection) -> None:
         ledger = Ledger(tx, NOW_MS)
         account_id = await ledger.member_account(guild_id=GUILD, user_id=USER)  # account 1
         await ledger.grant(account_id, 30, actor="admin", reason="thanks", expires_at_ms=NOW_MS + 10**9)  # entry 1
@@ -272,7 +271,7 @@ async def test_another_version_and_a_strangers_file_are_named(books: Path, tmp_p
 
 
 async def test_the_same_damage_everywhere_is_told_briefly(database: Database, database_path: Path) -> None:
-    async def work(tx: AsyncConnection) -> None:
+    async def work(tx: Connection) -> None:
         for number in range(MOST_FOR_A_RULE + 5):
             await accept(tx, f"r{number}", now_ms=NOW_MS)
 

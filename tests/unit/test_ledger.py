@@ -24,13 +24,12 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.credits.audit import audit
 from bot.credits.ledger import Ledger
 from bot.credits.repository import CreditsRepository
 from bot.credits.windows import month_of
-from bot.storage import Database, open_database
+from bot.storage import Connection, Database, open_database
 from bot.storage.tables import entries, legs
 from tests.books import GUILD, USER, add_request, end, fetch
 from tests.plans import Recorder, plan_of
@@ -289,7 +288,7 @@ async def test_the_queries_of_every_day_use_their_indexes(database: Database, pu
     """A table that is walked through whole would make every picture slower than the one before."""
     seen: list[tuple[str, Any]] = []
 
-    async def work(tx: AsyncConnection) -> list[str]:
+    async def work(tx: Connection) -> list[str]:
         statements = Recorder(tx, seen)
         rows = CreditsRepository(statements)  # type: ignore[arg-type]
         await rows.settlement_of(1)
@@ -411,7 +410,7 @@ class LongLife(RuleBasedStateMachine):
         self.purse = Purse(self.database, account_id)
         self.variance_before = self.run_async(self.purse.operator("variance"))
 
-    def write(self, work: Callable[[Ledger, AsyncConnection], Awaitable[Any]]) -> Any:
+    def write(self, work: Callable[[Ledger, Connection], Awaitable[Any]]) -> Any:
         return self.run_async(self.database.write(lambda tx: work(Ledger(tx, self.model.now_ms), tx)))
 
     @rule(days=st.sampled_from([0.01, 1, 5, 12, 31]))
@@ -438,7 +437,7 @@ class LongLife(RuleBasedStateMachine):
         request = f"u{self.user_id}r{self.made}"
         now_ms = self.model.now_ms
 
-        async def work(ledger: Ledger, tx: AsyncConnection) -> int | None:
+        async def work(ledger: Ledger, tx: Connection) -> int | None:
             hold_id = await ledger.hold(
                 self.purse.account_id, f"{request}-1", amount,
                 allowance_credits=self.model.allowance, window=month_of(now_ms),

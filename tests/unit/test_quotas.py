@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.credits.ledger import Ledger
 from bot.credits.quotas import LimitScope, QuotaExceeded, SpendingPolicy, balance_of
 from bot.credits.windows import day_of, month_of
-from bot.storage import Database, open_database
+from bot.storage import Connection, Database, open_database
 from tests.books import GUILD, UNLIMITED, USER, Held, accept, end, fetch
 
 DAY_MS = 86_400_000
@@ -187,7 +186,7 @@ async def test_what_was_given_back_can_be_spent_again(desk: Desk) -> None:
 
 
 async def test_grants_lift_the_members_limit_and_no_other(desk: Desk) -> None:
-    async def give(tx: AsyncConnection) -> None:
+    async def give(tx: Connection) -> None:
         ledger = Ledger(tx, NOW_MS)
         account_id = await ledger.member_account(guild_id=GUILD, user_id=USER)
         await ledger.grant(account_id, 8, actor="admin", reason="thanks")

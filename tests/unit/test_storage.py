@@ -19,13 +19,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.credits.ledger import Ledger
 from bot.credits.quotas import QuotaExceeded, SpendingPolicy
 from bot.errors import StorageError
 from bot.generations.states import FINAL_STATES, PICTURE_TRANSITIONS, PictureState
-from bot.storage import Database, open_database
+from bot.storage import Connection, Database, open_database
 from bot.storage.database import database_path as path_of
 from bot.storage.guards import GUARDS
 from bot.storage.migrations import revisions
@@ -136,7 +135,7 @@ async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
 
 
 async def test_every_connection_writes_through_to_the_disk(database: Database) -> None:
-    async def pragmas(connection: AsyncConnection) -> tuple[object, ...]:
+    async def pragmas(connection: Connection) -> tuple[object, ...]:
         names = ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers")
         return tuple([await connection.scalar(text(f"PRAGMA {name}")) for name in names])
 
@@ -166,7 +165,7 @@ async def test_a_read_is_one_snapshot(database: Database) -> None:
 async def made(database: Database) -> Held:
     """Give a request of two pictures, the first captured, the second on hold: holds 1 and 2, capture 3."""
 
-    async def work(tx: AsyncConnection) -> Held:
+    async def work(tx: Connection) -> Held:
         held = await accept(tx, "r", now_ms=NOW_MS, count=2)
         await fetch(tx, "r-1", now_ms=NOW_MS)
         await move(tx, "r-2", "submitting")
@@ -253,7 +252,7 @@ async def test_the_database_knows_every_transition(database: Database) -> None:
     """Every pair of states is tried; the hold is settled beforehand, so that only the transition decides."""
     pairs = [(before, after) for before, after in product(PictureState, PictureState) if before is not after]
 
-    async def work(tx: AsyncConnection) -> set[tuple[PictureState, PictureState]]:
+    async def work(tx: Connection) -> set[tuple[PictureState, PictureState]]:
         await accept(tx, "r", now_ms=NOW_MS)
         await Ledger(tx, NOW_MS).void(await hold_of(tx, "r-1"), reason="test")
         await tx.execute(update(pictures).values(sha256="x"))
@@ -262,10 +261,12 @@ async def test_the_database_knows_every_transition(database: Database) -> None:
             await tx.exec_driver_sql("DROP TRIGGER pictures_state")
             await move(tx, "r-1", before)
             await tx.exec_driver_sql(next(guard for guard in GUARDS if "TRIGGER pictures_state " in guard))
-            with suppress(IntegrityError):
-                async with tx.begin_nested():
-                    await move(tx, "r-1", after)
-                    allowed.add((before, after))
+            await tx.exec_driver_sql("SAVEPOINT tried")
+            try:
+                await move(tx, "r-1", after)
+                allowed.add((before, after))
+            except IntegrityError:
+                await tx.exec_driver_sql("ROLLBACK TO tried")
         return allowed
 
     wanted = {(before, after) for before, following in PICTURE_TRANSITIONS.items() for after in following}
@@ -279,7 +280,7 @@ async def test_no_picture_ends_while_its_credits_are_on_hold(database: Database,
         PictureState.LOST: ("submitting", "unknown"),
     }.get(state, ())
 
-    async def work(tx: AsyncConnection) -> None:
+    async def work(tx: Connection) -> None:
         await accept(tx, "r", now_ms=NOW_MS)
         await tx.execute(update(pictures).values(sha256="x"))
         await move(tx, "r-1", *path)
@@ -292,7 +293,7 @@ async def test_no_picture_ends_while_its_credits_are_on_hold(database: Database,
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 async def test_nobody_pays_for_a_picture_that_was_not_made(database: Database, state: str) -> None:
-    async def work(tx: AsyncConnection) -> None:
+    async def work(tx: Connection) -> None:
         await accept(tx, "r", now_ms=NOW_MS)
         await Ledger(tx, NOW_MS).capture(await hold_of(tx, "r-1"), 8)
         await move(tx, "r-1", state)
@@ -306,7 +307,7 @@ async def test_nobody_pays_for_a_picture_that_was_not_made(database: Database, s
 
 
 async def test_a_failed_write_leaves_nothing(database: Database) -> None:
-    async def work(tx: AsyncConnection) -> None:
+    async def work(tx: Connection) -> None:
         await accept(tx, "r", now_ms=NOW_MS)
         raise RuntimeError("stop here")
 
@@ -352,7 +353,7 @@ async def test_a_cancelled_caller_leaves_a_whole_write(database: Database) -> No
 async def test_closing_waits_for_the_write_of_a_cancelled_caller(tmp_path: Path) -> None:
     path = tmp_path / "bot.db"
 
-    async def slow(tx: AsyncConnection) -> None:
+    async def slow(tx: Connection) -> None:
         for number in range(50):
             await tx.execute(insert(facts).values(name=str(number), value="x", updated_at_ms=1))
 
@@ -541,7 +542,7 @@ def test_only_a_file_is_taken(wrong: str) -> None:
 async def test_entries_stand_in_the_order_they_were_made(database: Database) -> None:
     """Ids have no gaps, also after a transaction that failed: a missing one means that somebody deleted it."""
 
-    async def refused(tx: AsyncConnection) -> None:
+    async def refused(tx: Connection) -> None:
         await accept(tx, "no", now_ms=NOW_MS, user_id=USER)
         raise RuntimeError
 
@@ -567,7 +568,7 @@ async def test_a_closed_database_takes_no_more(database_path: Path) -> None:
 async def test_an_error_of_the_database_tells_no_prompt(database: Database) -> None:
     """Its text goes to the log."""
 
-    async def twice(tx: AsyncConnection) -> None:
+    async def twice(tx: Connection) -> None:
         for _ in range(2):
             await tx.execute(
                 text("INSERT INTO facts (name, value, updated_at_ms) VALUES ('n', :value, 1)"), {"value": "my secret"}
@@ -576,3 +577,40 @@ async def test_an_error_of_the_database_tells_no_prompt(database: Database) -> N
     with pytest.raises(IntegrityError) as failed:
         await database.write(twice)
     assert "my secret" not in str(failed.value)
+
+
+async def test_a_transaction_can_not_wait_for_anything_else(database: Database) -> None:
+    """Whoever awaited the network in one would hold everybody else up."""
+
+    async def dawdling(tx: Connection) -> None:
+        await accept(tx, "r", now_ms=NOW_MS)
+        await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="awaits nothing but its connection"):
+        await database.write(dawdling)
+    with pytest.raises(RuntimeError, match="awaits nothing but its connection"):
+        await database.look(lambda _tx: asyncio.sleep(0))
+    assert await number_of(database, "SELECT count(*) FROM requests") == 0
+
+
+async def test_a_look_is_one_snapshot_that_can_not_write(database: Database, database_path: Path) -> None:
+    async def between(tx: Connection) -> tuple[int, int]:
+        before = await tx.scalar(text("SELECT count(*) FROM facts"))
+        with closing(sqlite3.connect(database_path)) as other, other:
+            other.execute("INSERT INTO facts (name, value, updated_at_ms) VALUES ('x', 'y', 1)")
+        return before, await tx.scalar(text("SELECT count(*) FROM facts"))
+
+    assert await database.look(between) == (0, 0)
+    assert await number_of(database, "SELECT count(*) FROM facts") == 1
+    with pytest.raises(OperationalError, match="readonly"):
+        await database.look(lambda tx: tx.execute(insert(facts).values(name="z", value="y", updated_at_ms=1)))
+
+
+async def test_a_reader_whose_caller_was_cancelled_serves_the_next_one(database: Database) -> None:
+    for _ in range(20):
+        asking = asyncio.ensure_future(database.look(lambda tx: tx.scalar(text("SELECT count(*) FROM facts"))))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with suppress(asyncio.CancelledError):
+            await asking
+    assert await database.look(lambda tx: tx.scalar(text("SELECT count(*) FROM facts"))) == 0

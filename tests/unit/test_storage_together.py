@@ -9,13 +9,12 @@ from pathlib import Path
 
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.storage import Database
+from bot.storage import Connection, Database
 from bot.storage.tables import facts
 
 
-async def note(tx: AsyncConnection, name: str) -> str:
+async def note(tx: Connection, name: str) -> str:
     await tx.execute(insert(facts).values(name=name, value="x", updated_at_ms=1))
     return name
 
@@ -26,11 +25,11 @@ def names_on_disk(path: Path) -> set[str]:
 
 
 async def test_one_that_fails_takes_none_of_the_others_with_it(database: Database, database_path: Path) -> None:
-    async def half(tx: AsyncConnection) -> None:
+    async def half(tx: Connection) -> None:
         await note(tx, "half")
         raise RuntimeError("stop here")
 
-    async def refused(tx: AsyncConnection) -> None:
+    async def refused(tx: Connection) -> None:
         await note(tx, "also half")
         await note(tx, "3")  # is there already, or will be
 
@@ -63,7 +62,7 @@ async def test_whoever_is_answered_is_on_the_disk(database: Database, database_p
 async def test_each_sees_what_the_one_before_it_has_written(database: Database) -> None:
     """A balance that is read and drawn on by two at once would be spent twice."""
 
-    async def draw(tx: AsyncConnection) -> int:
+    async def draw(tx: Connection) -> int:
         left = 3 - int(await tx.scalar(text("SELECT count(*) FROM facts")) or 0)
         if left <= 0:
             raise RuntimeError("nothing is left")

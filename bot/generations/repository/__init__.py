@@ -1,7 +1,5 @@
 """All SQL of the generations, one module a noun."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.generations.repository.attempts import AttemptQueries, AttemptRow
 from bot.generations.repository.deliveries import DeliveryQueries, DeliveryRow
 from bot.generations.repository.drafts import DraftQueries, DraftRow
@@ -14,6 +12,7 @@ from bot.generations.repository.references import ReferenceQueries, ReferenceRow
 from bot.generations.repository.reports import ReportQueries, ReportRow, ReportState
 from bot.generations.repository.requests import RequestQueries, RequestRow
 from bot.generations.repository.tray import TrayQueries, TrayRow
+from bot.storage import Connection
 
 __all__ = [
     "AttemptRow",
@@ -36,7 +35,7 @@ __all__ = [
 class GenerationsRepository:
     """The queries of the generations by noun, all on one connection and so in one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.requests = RequestQueries(connection)
         self.pictures = PictureQueries(connection)
         self.attempts = AttemptQueries(connection)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from sqlalchemy import ColumnElement, text
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.storage import Connection
 from bot.storage.tables import requests
 
 # The conditions of the partial indexes, word for word: SQLite uses such an index only for a condition that it can see.
@@ -47,7 +47,7 @@ R = TypeVar("R", bound=Row)
 class Queries:
     """The queries of one noun, on one connection."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def _one(self, row: type[R], query: Any, **values: Any) -> R | None:
@@ -63,7 +63,7 @@ class Queries:
 
     async def _changed(self, statement: Any, **values: Any) -> int:
         """Carry out a change; returns how many rows it changed."""
-        result: CursorResult[Any] = await self._connection.execute(statement, values)
+        result = cast("CursorResult[Any]", await self._connection.execute(statement, values))
         return result.rowcount
 
 
