@@ -10,7 +10,7 @@ import discord
 import structlog
 
 from bot.client import Interaction, say
-from bot.generations.values import Origin, Place, RequestView
+from bot.generations.values import Origin, Place, RequestView, Standing
 from bot.ui import ids
 from bot.ui.card import Card
 from bot.ui.progress import progress_card
@@ -227,6 +227,9 @@ def origin_of(interaction: Interaction, *, draft_id: str | None = None) -> Origi
         place=place,
         place_guild_id=interaction.guild_id,
         draft_id=draft_id,
+        standing=_standing(interaction.user),
+        parent_channel_id=_parent_of(interaction.channel),
+        age_restricted=_is_age_restricted(interaction.channel),
     )
 
 
@@ -266,7 +269,33 @@ def _origin_of_message(message: discord.Message, application_id: int) -> Origin:
         missing_permissions=missing,
         place=Place.SERVER if guild is not None else Place.DIRECT,
         place_guild_id=guild.id if guild is not None else None,
+        standing=_standing(message.author),
+        parent_channel_id=_parent_of(message.channel),
+        age_restricted=_is_age_restricted(message.channel),
     )
+
+
+def _standing(person: discord.abc.User) -> Standing:
+    if not isinstance(person, discord.Member):
+        return Standing()
+    return Standing(
+        # The ids that came with the event: `roles` leaves out those that are not in the cache.
+        role_ids=frozenset(person._roles),
+        joined_at_ms=int(person.joined_at.timestamp() * 1000) if person.joined_at is not None else None,
+        # An interaction brings the permissions that hold in its channel; without it they are worked out from the roles.
+        manages=(person.resolved_permissions or person.guild_permissions).manage_guild,
+    )
+
+
+def _parent_of(channel: object) -> int | None:
+    return channel.parent_id if isinstance(channel, discord.Thread) else None
+
+
+def _is_age_restricted(channel: object) -> bool:
+    """Tell whether Discord shows a channel to adults only; a thread is as its channel."""
+    if isinstance(channel, discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread):
+        return channel.is_nsfw()
+    return False
 
 
 def _missing(have: discord.Permissions, channel: object) -> tuple[str, ...]:

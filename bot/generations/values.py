@@ -99,13 +99,24 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a person stands in the server at the moment of an event, as Discord told it with the event."""
+
+    role_ids: frozenset[int] = frozenset()
+    """Without @everyone."""
+    joined_at_ms: int | None = None
+    manages: bool = False
+    """Has Manage Server."""
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a request comes from: the event, the person, the place, and what may be done there.
 
     ``source_kind`` and ``source_id`` are unique for the event, so that a repeated event makes one request.
     ``guild_id`` is the server whose allowance pays; None: the person's own. ``place_guild_id`` is the server it stands
     in. ``missing_permissions`` are the bot's own that it would need in this channel to post the result. With
-    ``draft_id``, at most one request ever comes of that draft.
+    ``draft_id``, at most one request ever comes of that draft. ``parent_channel_id`` is the channel of a thread.
     """
 
     source_kind: str
@@ -122,6 +133,9 @@ class Origin:
     place: Place = Place.SERVER
     place_guild_id: int | None = None
     draft_id: str | None = None
+    standing: Standing = Standing()
+    parent_channel_id: int | None = None
+    age_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
