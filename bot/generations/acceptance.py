@@ -263,8 +263,7 @@ class Acceptance:
 
     async def draft(self, draft_id: str) -> Draft | None:
         """Return a draft, expired or taken or not; None when it was never there, or is long forgotten."""
-        async with self._database.read() as tx:
-            row = await GenerationsRepository(tx).drafts.get(draft_id)
+        row = await self._database.look(lambda tx: GenerationsRepository(tx).drafts.get(draft_id))
         if row is None:
             return None
         return Draft(

@@ -131,8 +131,7 @@ class ReferenceStage:
             finally:
                 await asyncio.to_thread(remove_quietly, raw)
             return
-        async with self._database.read() as tx:
-            source = await find_source(tx, image.source_kind, image.source_id or "")
+        source = await self._database.look(lambda tx: find_source(tx, image.source_kind, image.source_id or ""))
         path = self._store.absolute(source.path) if source is not None and source.path is not None else None
         if path is None or not await asyncio.to_thread(path.exists):
             raise ReferenceRefused(image.filename, NO_LONGER_KEPT)
@@ -223,8 +222,7 @@ class ReferenceStage:
         return bool(old)
 
     async def _references(self, request_id: str) -> list[ReferenceRow]:
-        async with self._database.read() as tx:
-            return await GenerationsRepository(tx).references.of(request_id)
+        return await self._database.look(lambda tx: GenerationsRepository(tx).references.of(request_id))
 
     async def _upload_one(self, request: RequestRow, image: ReferenceRow) -> None:
         uploaded = await self._client.upload(

@@ -192,8 +192,7 @@ class Generations:
 
     async def open_requests(self, user_id: int) -> list[RequestRow]:
         """Return a person's requests in work, newest first."""
-        async with self._database.read() as tx:
-            return await GenerationsRepository(tx).requests.running_of(user_id)
+        return await self._database.look(lambda tx: GenerationsRepository(tx).requests.running_of(user_id))
 
     async def in_work(self, user_id: int, *, limit: int) -> tuple[list[RequestView], int]:
         """Return a person's newest requests in work, wherever they stand, and how many there are."""
@@ -203,8 +202,7 @@ class Generations:
 
     async def load(self, guild_id: int | None) -> tuple[Load, Load]:
         """Return what is in work for a guild (None: for personal use), and for all together."""
-        async with self._database.read() as tx:
-            return await GenerationsRepository(tx).pictures.load(guild_id)
+        return await self._database.look(lambda tx: GenerationsRepository(tx).pictures.load(guild_id))
 
     async def by_reference(self, user_id: int, reference: str) -> RequestView | None:
         """Return a person's newest request with this short id (see ``RequestView.reference``)."""
@@ -309,8 +307,9 @@ class Generations:
 
     async def balance(self, *, user_id: int, guild_id: int | None) -> Balance:
         """Return how a person stands."""
-        async with self._database.read() as tx:
-            return await balance_of(tx, self._spending, now_ms=self._clock.now_ms(), guild_id=guild_id, user_id=user_id)
+        return await self._database.look(
+            lambda tx: balance_of(tx, self._spending, now_ms=self._clock.now_ms(), guild_id=guild_id, user_id=user_id)
+        )
 
     async def statement(self, *, user_id: int, guild_id: int | None, limit: int = 8) -> list[Entry]:
         """Return a person's newest ledger entries."""
@@ -322,8 +321,7 @@ class Generations:
 
     async def fact(self, name: str) -> str | None:
         """Return something the bot remembers about itself."""
-        async with self._database.read() as tx:
-            found = await GenerationsRepository(tx).memory.fact(name)
+        found = await self._database.look(lambda tx: GenerationsRepository(tx).memory.fact(name))
         return found[0] if found else None
 
     async def remember(self, name: str, value: str) -> None:

@@ -128,8 +128,7 @@ class Waiting(Stage):
 
     async def look_again(self, picture: PictureRow) -> bool:
         """Ask after a late picture, or end an unknown one whose day is over; True when it can be driven on."""
-        async with self._database.read() as tx:
-            request = await GenerationsRepository(tx).requests.get(picture.request_id)
+        request = await self._database.look(lambda tx: GenerationsRepository(tx).requests.get(picture.request_id))
         if request is None:
             return False
         if picture.state is PictureState.UNKNOWN:
