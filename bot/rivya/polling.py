@@ -84,6 +84,18 @@ class DurationBook:
         return [*seen, *_spread(PRIOR_S, len(PRIOR_S) - len(seen))]
 
 
+def took_about_s(said_s: float | None, *, open_at_s: float | None, ended_at_s: float) -> float | None:
+    """Return how long a picture took that was not done yet at ``open_at_s`` and was done at ``ended_at_s``.
+
+    What the service says by its own clock (``said_s``) is taken if it lies between the two; else it is the middle.
+    Never simply the moment at which we asked: whoever learns from that never learns to ask earlier. None when nobody
+    asked in between (``open_at_s`` None) and the service does not say.
+    """
+    if said_s is not None and (open_at_s or 0.0) < said_s <= ended_at_s:
+        return said_s
+    return (open_at_s + ended_at_s) / 2 if open_at_s is not None else None
+
+
 def next_wait_s(plan_s: Sequence[float], elapsed_s: float) -> float:
     """Return the wait for the next poll: to the plan's next time, or backing off after its last.
 
