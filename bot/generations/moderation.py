@@ -191,7 +191,7 @@ class Moderation:
     async def settings(self, guild_id: int) -> GuildRow:
         """Return what is set for a server; nothing, where nothing ever was."""
         async with self._database.read() as tx:
-            return await GenerationsRepository(tx).guilds.get(guild_id) or GuildRow(guild_id, None, None, None, 0, 0)
+            return await GenerationsRepository(tx).guilds.get(guild_id) or GuildRow(guild_id, None, None, 0, 0)
 
     async def set_channels(self, guild_id: int, *, by: int, **channels: int | None) -> GuildRow:
         """Set ``gallery_channel_id`` or ``reports_channel_id``; None switches it off."""

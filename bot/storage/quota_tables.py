@@ -77,7 +77,7 @@ quota_rules = Table(
     CheckConstraint("scope IN ('everyone', 'role', 'member', 'channel', 'server', 'newcomer')", name="scope"),
     CheckConstraint("(scope IN ('everyone', 'server')) = (subject_id = 0)", name="subject"),
     CheckConstraint("period IN ('day', 'week', 'month', 'none')", name="period"),
-    CheckConstraint("(period IN ('day', 'week', 'month')) IS (credits IS NOT NULL)", name="credits"),
+    CheckConstraint("coalesce(period IN ('day', 'week', 'month'), 0) = (credits IS NOT NULL)", name="credits"),
     CheckConstraint("credits >= 0", name="negative"),
     CheckConstraint("running >= 0", name="running"),
     CheckConstraint("count BETWEEN 1 AND 4", name="count"),

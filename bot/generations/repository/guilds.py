@@ -18,9 +18,9 @@ class GuildRow(Row):
     guild_id: int
     gallery_channel_id: int | None
     reports_channel_id: int | None
-    time_zone: str | None
     updated_at_ms: int
     updated_by: int
+    time_zone: str | None = None
 
 
 class GuildQueries(Queries):

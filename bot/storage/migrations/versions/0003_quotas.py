@@ -64,7 +64,7 @@ CREATE TABLE quota_rules (
     CONSTRAINT ck_quota_rules_scope CHECK (scope IN ('everyone', 'role', 'member', 'channel', 'server', 'newcomer')),
     CONSTRAINT ck_quota_rules_subject CHECK ((scope IN ('everyone', 'server')) = (subject_id = 0)),
     CONSTRAINT ck_quota_rules_period CHECK (period IN ('day', 'week', 'month', 'none')),
-    CONSTRAINT ck_quota_rules_credits CHECK ((period IN ('day', 'week', 'month')) IS (credits IS NOT NULL)),
+    CONSTRAINT ck_quota_rules_credits CHECK (coalesce(period IN ('day', 'week', 'month'), 0) = (credits IS NOT NULL)),
     CONSTRAINT ck_quota_rules_negative CHECK (credits >= 0),
     CONSTRAINT ck_quota_rules_running CHECK (running >= 0),
     CONSTRAINT ck_quota_rules_count CHECK (count BETWEEN 1 AND 4),
