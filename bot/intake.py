@@ -173,7 +173,7 @@ class Intake:
         balance, mends = None, []
         price = picture_price(self._catalogue, request) if request is not None else None
         try:
-            balance = await self._generations.balance(user_id=ask.origin.user_id, guild_id=ask.origin.guild_id)
+            balance = await self._generations.balance(ask.origin.spender)
             mends = [await self._offer(ask, instead) for instead in mended(error, request, self._catalogue)]
         except BotError as trouble:  # a refusal needs no database
             log.warning("refusal.without_offer", error=str(trouble)[:200])
@@ -184,7 +184,7 @@ class Intake:
         if request is None:
             raise AssertionError("a price without a request")
         draft_id = await self._keep(ask, request)
-        instead = cheaper(request, self._catalogue)
+        instead = cheaper(request, self._catalogue, quote.bounds)
         card = confirm_card(
             request,
             quote,

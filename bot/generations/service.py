@@ -12,6 +12,7 @@ from bot.clock import Clock
 from bot.credits.ledger import Balance, Ledger
 from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository, Entry
+from bot.credits.rules import Spender
 from bot.generations.acceptance import Acceptance
 from bot.generations.repository import GenerationsRepository, RequestRow
 from bot.generations.repository.requests import Wanted
@@ -305,11 +306,10 @@ class Generations:
 
         await self._database.write(work)
 
-    async def balance(self, *, user_id: int, guild_id: int | None) -> Balance:
+    async def balance(self, spender: Spender) -> Balance:
         """Return how a person stands."""
-        return await self._database.look(
-            lambda tx: balance_of(tx, self._spending, now_ms=self._clock.now_ms(), guild_id=guild_id, user_id=user_id)
-        )
+        now_ms = self._clock.now_ms()
+        return await self._database.look(lambda tx: balance_of(tx, self._spending, spender, now_ms=now_ms))
 
     async def statement(self, *, user_id: int, guild_id: int | None, limit: int = 8) -> list[Entry]:
         """Return a person's newest ledger entries."""

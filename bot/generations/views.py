@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from bot.clock import Clock
 from bot.credits.ledger import Balance
-from bot.credits.quotas import SpendingPolicy, balance_of
+from bot.credits.quotas import Given, SpendingPolicy, balance_of
+from bot.credits.rules import Spender
+from bot.credits.windows import Period
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import WRITE_OFF_AFTER_S
 from bot.generations.states import DeliveryState, PictureState
@@ -112,9 +114,7 @@ class Views:
         if with_balance:
             now_ms = self._clock.now_ms()
             for request in found:
-                balances[request.id] = await balance_of(
-                    tx, self._spending, now_ms=now_ms, guild_id=request.guild_id, user_id=request.user_id
-                )
+                balances[request.id] = await self._balance(tx, request, now_ms)
         return Gathered(
             requests=found,
             deliveries=deliveries,
@@ -171,6 +171,15 @@ class Views:
                 )
             )
         return views
+
+    async def _balance(self, tx: Connection, request: RequestRow, now_ms: int) -> Balance:
+        """Return how its person stands now, by the allowance that bound when the request was accepted."""
+        spender = Spender(request.user_id, request.guild_id, channel_id=request.quota_channel_id)
+        if request.quota_period is not None:
+            given = Given(Period(request.quota_period), request.quota_credits)
+        else:
+            given = Given(Period.MONTH, self._spending.allowance_of(request.guild_id))
+        return await balance_of(tx, self._spending, spender, now_ms=now_ms, given=given)
 
     def _expected_at(
         self, made: Sequence[PictureView], position: int | None, lately_s: float | None, now_ms: int

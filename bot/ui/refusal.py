@@ -66,6 +66,11 @@ def _quota(error: QuotaExceeded, balance: Balance | None, picture_credits: int |
             return "That is more than you have left.", _sentences(
                 f"{costs}, you have {grouped(error.left_credits)}", new_ones, one
             )
+        case LimitScope.CHANNEL:
+            if not error.left_credits:
+                return "This channel has no credits left.", _sentences(costs, new_ones)
+            has = f"{costs}, the channel has {grouped(error.left_credits)}"
+            return "That is more than this channel has left.", _sentences(has, new_ones, one)
         case LimitScope.GUILD:
             if not error.left_credits:
                 return "This server has no credits left.", _sentences(costs, new_ones)
