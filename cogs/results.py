@@ -345,6 +345,7 @@ async def setup(client: BotClient) -> None:
         ids.KEEP: cog.kept_pressed,
         ids.EXHIBIT: cog.exhibit_pressed,
         ids.DELETE: removing.delete_pressed,
+        ids.TAKE_DOWN: removing.take_down_pressed,
         ids.REPORT_DELETE: removing.report_delete_pressed,
         ids.REPORT_DISMISS: removing.report_dismiss_pressed,
         ids.OPEN_REPORTS: removing.look_pressed,

@@ -40,7 +40,7 @@ def failure_card(view: RequestView) -> Card:
     return Card(
         SLATE if waits else EMBER,
         story,
-        fine(plain(view.prompt, _PROMPT_LIMIT), f"{request_line(view)} · ref {view.reference}"),
+        lines(fine(plain(view.prompt, _PROMPT_LIMIT)), failure_mark(view)),
         row(
             button("Change the prompt", ids.remix(view.id)),
             button("Try again", ids.redo(view.id)),
@@ -48,6 +48,11 @@ def failure_card(view: RequestView) -> Card:
         if view.prices and states <= _OVER
         else None,
     )
+
+
+def failure_mark(view: RequestView) -> str:
+    """Return the line that stands on the card of this request's failure, and on no other card."""
+    return fine(f"{request_line(view)} · ref {view.reference}")
 
 
 def cancelled_card(result: Cancelled, view: RequestView | None = None, *, mine: bool = True) -> Card:
