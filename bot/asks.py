@@ -9,7 +9,7 @@ import aiohttp
 import discord
 import structlog
 
-from bot.client import Interaction, say
+from bot.client import Interaction, say, taken_up
 from bot.generations.values import Origin, Place, RequestView, Standing
 from bot.ui import ids
 from bot.ui.card import Card
@@ -43,6 +43,10 @@ class Ask(Protocol):
     @property
     def acknowledged(self) -> bool:
         """Tell whether something was answered."""
+        ...
+
+    def take_up(self) -> None:
+        """Note that it is being taken: from here on something may be charged for it."""
         ...
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
@@ -85,6 +89,10 @@ class InteractionAsk:
     def acknowledged(self) -> bool:
         """Tell whether something was answered."""
         return self._interaction.response.is_done()
+
+    def take_up(self) -> None:
+        """Note that it is being taken."""
+        taken_up(self._interaction)
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
         """Let Discord show "thinking", if it does not yet; returns that message's id."""
@@ -143,11 +151,16 @@ class MessageAsk:
         self._nonce: str | None = None
         self.origin = _origin_of_message(message, application_id)
         self.patience_s: float | None = None
+        self.taken_up = False
 
     @property
     def acknowledged(self) -> bool:
         """Tell whether a reply stands."""
         return self._sent is not None
+
+    def take_up(self) -> None:
+        """Note that it is being taken."""
+        self.taken_up = True
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
         """Reply with the progress card, once, however often the call is repeated; returns the reply's id."""

@@ -111,6 +111,12 @@ def error_card(reference: str, *, nothing_charged: bool = False) -> Card:
     return Card(EMBER, lines("**Something went wrong on my side.**", rest), fine(f"ref {plain(reference, 40)}"))
 
 
+def unwritten_card() -> Card:
+    """Return what is said when the database takes nothing, of something that asked for no picture."""
+    return Card(EMBER, lines("**I can't write anything down at the moment.**",
+                             "Nothing was changed by this. Please try again later."))  # fmt: skip
+
+
 def notice_card(waiting: int, failed: Sequence[RequestView] = ()) -> Card:
     """Return the notice of what could not be brought to its owner: ``waiting`` pictures, and requests that failed."""
     return Card(
