@@ -10,6 +10,7 @@ import discord
 import structlog
 
 from bot.client import Interaction, say, taken_up
+from bot.command_rights import Person
 from bot.generations.values import Origin, Place, RequestView, Standing
 from bot.ui import ids
 from bot.ui.card import Card
@@ -43,6 +44,11 @@ class Ask(Protocol):
     @property
     def acknowledged(self) -> bool:
         """Tell whether something was answered."""
+        ...
+
+    @property
+    def person(self) -> Person | None:
+        """Who asks, where Discord has not checked yet whether they may: a command it has."""
         ...
 
     def take_up(self) -> None:
@@ -84,6 +90,7 @@ class InteractionAsk:
         self._interaction = interaction
         self.origin = origin_of(interaction, draft_id=draft_id)
         self.patience_s: float | None = ACKNOWLEDGE_FIRST_S
+        self.person = _person_of(interaction) if self.origin.place is Place.SERVER else None
 
     @property
     def acknowledged(self) -> bool:
@@ -151,6 +158,7 @@ class MessageAsk:
         self._nonce: str | None = None
         self.origin = _origin_of_message(message, application_id)
         self.patience_s: float | None = None
+        self.person = _author_of(message)
         self.taken_up = False
 
     @property
@@ -285,6 +293,37 @@ def _origin_of_message(message: discord.Message, application_id: int) -> Origin:
         standing=_standing(message.author),
         parent_channel_id=_parent_of(message.channel),
         age_restricted=_is_age_restricted(message.channel),
+    )
+
+
+def _person_of(interaction: Interaction) -> Person | None:
+    member = interaction.user
+    checked = interaction.type is discord.InteractionType.application_command
+    if checked or interaction.guild_id is None or not isinstance(member, discord.Member):
+        return None
+    return Person(
+        user_id=member.id,
+        guild_id=interaction.guild_id,
+        channel_id=_parent_of(interaction.channel) or interaction.channel_id or 0,
+        role_ids=frozenset(member._roles),
+        permissions=interaction.permissions,
+        at_s=interaction.created_at.timestamp(),
+    )
+
+
+def _author_of(message: discord.Message) -> Person | None:
+    member, channel = message.author, message.channel
+    if message.guild is None or not isinstance(member, discord.Member):
+        return None
+    # Of a channel that the cache does not have only what is set for the person can be looked at.
+    unknown = isinstance(channel, discord.PartialMessageable)
+    return Person(
+        user_id=member.id,
+        guild_id=message.guild.id,
+        channel_id=_parent_of(channel) or channel.id,
+        role_ids=frozenset(member._roles),
+        permissions=discord.Permissions(use_application_commands=True) if unknown else channel.permissions_for(member),
+        at_s=message.created_at.timestamp(),
     )
 
 

@@ -18,6 +18,7 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.command_rights import CommandRights
 from bot.config import Settings
 from bot.credits.quotas import QuotaExceeded
 from bot.errors import BotError, ReferenceRefused, StorageDown
@@ -105,6 +106,7 @@ class BotClient(commands.Bot):
             max_messages=None,
         )
         self.services = services
+        self.command_rights = CommandRights(self)
         self.has_synced = False
         """Whether it has registered its commands since it was made."""
         self._taking = 0
@@ -179,7 +181,14 @@ class BotClient(commands.Bot):
     async def on_ready(self) -> None:
         """Say that it is connected."""
         self._connected = True
+        self.command_rights.forget_all()  # a new session: what changed meanwhile was told to nobody
         log.info("discord.ready", user_id=self.user.id if self.user else None, guilds=len(self.guilds))
+
+    async def on_raw_app_command_permissions_update(
+        self, payload: discord.RawAppCommandPermissionsUpdateEvent, /
+    ) -> None:
+        """Take note that a server's admins have changed who may use which command."""
+        self.command_rights.forget(payload.guild.id)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """Log what an event handler raised."""

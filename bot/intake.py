@@ -89,6 +89,8 @@ class Intake:
         return False
 
     async def _decide(self, ask: Ask, prepare: PrepareRequest, asked: _Asked) -> Accepted | Quote:
+        if ask.person is not None:
+            await self._client.command_rights.check(ask.person)
         request = asked.request = await prepare()
         cost = cost_of(self._catalogue, request)
         if cost is not None and self._is_to_be_asked(cost, asked.agreed_credits):

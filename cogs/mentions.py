@@ -12,7 +12,7 @@ import structlog
 from discord.ext import commands
 
 from bot.asks import MessageAsk
-from bot.client import BotClient, CannotDo, card_of
+from bot.client import BotClient, card_of
 from bot.errors import BotError
 from bot.gathering import Found, Gathered, Viewer, gather, images_in, joined
 from bot.generations.defaults import FOLLOWS_REFERENCE, with_usual
@@ -67,10 +67,8 @@ class Mentions(commands.Cog):
         return error_card(reference, nothing_charged=nothing_charged)
 
     async def _answer(self, message: discord.Message, ask: MessageAsk) -> None:
-        if not _may_use_commands(message):
-            raise CannotDo(
-                user_message="You may not use apps in this channel, so I don't paint here for you. Nothing was charged."
-            )
+        if ask.person is not None:
+            await self._client.command_rights.check(ask.person)
         prompt = self._prompt(message)
         replied, blind = await self._replied_to(message)
         own = self._found(message)
@@ -214,14 +212,6 @@ class Mentions(commands.Cog):
 
 def _says_anything(part: discord.Message | discord.MessageSnapshot) -> bool:
     return bool(part.content or part.attachments or part.embeds or part.components or part.stickers)
-
-
-def _may_use_commands(message: discord.Message) -> bool:
-    """Tell whether this person might use /imagine here: what a command refuses, a mention does not do."""
-    channel = message.channel
-    if not isinstance(message.author, discord.Member) or isinstance(channel, discord.PartialMessageable):
-        return True
-    return channel.permissions_for(message.author).use_application_commands
 
 
 async def setup(client: BotClient) -> None:
