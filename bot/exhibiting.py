@@ -14,6 +14,7 @@ from bot.generations.values import PictureView, RequestView
 from bot.replies import shrinking
 from bot.rights import lacking_in, may_moderate
 from bot.searching import UNREACHED, find_own
+from bot.ui import ids
 from bot.ui.card import Card
 from bot.ui.kin import url_of
 from bot.ui.removal import publish_card
@@ -62,7 +63,8 @@ class Exhibiting:
                 private_agreed=agreed,
             )
         except PrivatePicture:
-            await say(interaction, view=publish_card(view, picture.position, settings.gallery_channel_id or 0))
+            card = publish_card(settings.gallery_channel_id or 0, ids.exhibit(view.id, picture.position))
+            await say(interaction, view=card)
             return
         except NotForYou:
             raise CannotDo(

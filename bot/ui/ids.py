@@ -107,8 +107,13 @@ REPORT_FORM: Final = re.compile(rf"nbb:form:report:{_REQUEST}")
 
 DELETE: Final = re.compile(rf"nbb:delete:{_REQUEST}(?::(?P<message_id>[0-9]{{1,20}}))?")
 """The second press, which deletes; ``message_id`` is the message of this channel on which it began."""
+TAKE_DOWN: Final = re.compile(rf"nbb:takedown:{_REQUEST}(?::(?P<message_id>[0-9]{{1,20}}))?")
+"""Delete the one message on which it stands, where others may not go on from the picture. It asks first: the second
+press has the message's id."""
 KEEP: Final = re.compile(r"nbb:keep")
 """Not now: takes the question away."""
+PUBLISH: Final = re.compile(rf"nbb:publish:{_REQUEST}")
+"""Post a private result here, after having been asked."""
 EXHIBIT: Final = re.compile(rf"nbb:exhibit:{_REQUEST}:(?P<position>[1-9])")
 """Post a private picture to the gallery, after having been asked."""
 REPORT_DELETE: Final = re.compile(r"nbb:report:delete:(?P<report_id>[0-9]{1,18})")
@@ -184,9 +189,19 @@ def delete(request_id: str, message_id: int | None = None) -> str:
     return f"nbb:delete:{request_id}:{message_id}" if message_id is not None else f"nbb:delete:{request_id}"
 
 
+def take_down(request_id: str, message_id: int | None = None) -> str:
+    """Delete the message on which it stands, or the one that is named, after having been asked."""
+    return f"nbb:takedown:{request_id}:{message_id}" if message_id is not None else f"nbb:takedown:{request_id}"
+
+
 def keep() -> str:
     """Leave all as it is."""
     return "nbb:keep"
+
+
+def publish(request_id: str) -> str:
+    """Post a private result here."""
+    return f"nbb:publish:{request_id}"
 
 
 def exhibit(request_id: str, position: int) -> str:

@@ -22,7 +22,7 @@ FAST = 60.0
 """For rows that wait for long. Not faster: what is not acknowledged within a minute is void."""
 
 
-def _once(route: str) -> dict[str, Fault]:
+def once(route: str) -> dict[str, Fault]:
     """Return what may go wrong with one call, by name, but for what closes the account and for time-outs."""
 
     def of(kind: FaultKind, **values: Any) -> Fault:
@@ -41,7 +41,7 @@ def _once(route: str) -> dict[str, Fault]:
     }
 
 
-def _expected(route: str, name: str) -> str:
+def expected_of(route: str, name: str) -> str:
     status = int(name.removeprefix("error ")) if name.startswith("error ") and name[6:].isdigit() else None
     if route not in {"upload", "create"}:
         return PICTURE  # it is made, and asked for until it is here
@@ -58,10 +58,10 @@ def _rows(route: str) -> tuple[Row, ...]:
             name=f"{route} {name}",
             rivya=(fault,),
             options=options,
-            expected=_expected(route, name),
-            says="never sent twice" if _expected(route, name) == UNKNOWN else "",
+            expected=expected_of(route, name),
+            says="never sent twice" if expected_of(route, name) == UNKNOWN else "",
         )
-        for name, fault in _once(route).items()
+        for name, fault in once(route).items()
     ]
     several = Fault(kind=FaultKind.ERROR, route=route, status=503, times=6)
     rows += [
@@ -315,7 +315,7 @@ _PATIENCE = (
 def _start_rows() -> tuple[Row, ...]:
     """Credits and models are asked for at the start; one row strikes both."""
     rows = []
-    for name, fault in {**_once("credits"), **_account_faults()}.items():
+    for name, fault in {**once("credits"), **_account_faults()}.items():
         other = Fault(**{**vars(fault), "route": "models"})
         rows.append(Row(name=f"credits and models {name}", rivya=(fault, other), asleep=True, after=_goes_on))
     return tuple(rows)
