@@ -22,6 +22,7 @@ from bot.config import Settings
 from bot.credits.quotas import QuotaExceeded
 from bot.errors import BotError, ReferenceRefused, StorageDown
 from bot.generations.gallery import Gallery
+from bot.generations.house import House
 from bot.generations.moderation import Moderation
 from bot.generations.preferences import PreferencesBook
 from bot.generations.protocols import Fetcher
@@ -77,6 +78,7 @@ class Services:
     moderation: Moderation
     gallery: Gallery
     preferences: PreferencesBook
+    house: House
 
 
 class BotClient(commands.Bot):

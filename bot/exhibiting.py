@@ -51,6 +51,7 @@ class Exhibiting:
         guild = interaction.guild
         if guild is None:
             raise NoGallery
+        await self._services.house.check_not_banned(guild.id, interaction.user.id)
         settings = await self._services.moderation.settings(guild.id)
         try:
             begun = await self._services.gallery.begin(

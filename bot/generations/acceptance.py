@@ -23,6 +23,7 @@ from bot.generations.refusals import (
     TooManyAtOnce,
 )
 from bot.generations.repository import DraftRow, GenerationsRepository
+from bot.generations.rules import check_rules
 from bot.generations.sources import check_sources
 from bot.generations.states import RequestState
 from bot.generations.store import FileStore
@@ -184,6 +185,8 @@ class Acceptance:
         self, tx: Connection, wanted: _Wanted, free_bytes: int, now_ms: int
     ) -> tuple[int, dict[str, int]]:
         rows = GenerationsRepository(tx)
+        spec = self._catalogue.get(wanted.model)
+        await check_rules(tx, wanted.request, wanted.origin, spec=spec, now_ms=now_ms)
         ours_bytes = await check_sources(tx, wanted.request, wanted.origin, now_ms)
         await self._check_room(rows, wanted, free_bytes, ours_bytes)
         return await hold_all(

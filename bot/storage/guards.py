@@ -97,6 +97,7 @@ BEGIN SELECT RAISE(ABORT, 'what was sent under a key can not change'); END
 GUARDS: tuple[str, ...] = (
     *_append_only("entries"),
     *_append_only("legs"),
+    *_append_only("setting_changes"),
     _ONE_HOLD.strip(),
     _SETTLEMENT.strip(),
     _REFUND.strip(),
