@@ -90,6 +90,8 @@ class Views:
         parents = await self.parents(tx, found)
         guild_ids = {request.place_guild_id for request in found if request.place_guild_id is not None}
         galleries = await rows.guilds.with_gallery(*guild_ids) if guild_ids else set()
+        private_in = {r.guild_id for r in found if r.private and r.guild_id is not None}
+        told_in = await rows.rules.telling_of_private(*private_in) if private_in else frozenset()
         now_ms = self._clock.now_ms()
         views = []
         for request in found:
@@ -135,6 +137,7 @@ class Views:
                     removed_by=request.removed_by,
                     prices=self._catalogue.prices(request.model),
                     has_gallery=request.place_guild_id in galleries,
+                    log_shows_private=bool(request.private) and request.guild_id in told_in,
                 )
             )
         return views

@@ -72,6 +72,17 @@ class RuleQueries(Queries):
             .on_conflict_do_update(index_elements=["guild_id"], set_=values)
         )
 
+    async def telling_of_private(self, *guild_ids: int) -> frozenset[int]:
+        """Return those of the servers whose log shows the prompts of private pictures."""
+        rows = await self._connection.execute(
+            select(house_rules.c.guild_id).where(
+                house_rules.c.guild_id.in_(guild_ids),
+                house_rules.c.log_channel_id.is_not(None),
+                house_rules.c.log_private == 1,
+            )
+        )
+        return frozenset(rows.scalars())
+
     async def last_request(self, guild_id: int, user_id: int) -> int | None:
         """Return when a member asked last here, for something that was taken."""
         found: int | None = await self._connection.scalar(_LAST, {"which": guild_id, "who": user_id})
