@@ -22,7 +22,7 @@ from bot.config import Settings
 from bot.credits.quotas import QuotaExceeded
 from bot.errors import BotError, ReferenceRefused, StorageDown
 from bot.generations.gallery import Gallery
-from bot.generations.house import House
+from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
 from bot.generations.preferences import PreferencesBook
 from bot.generations.protocols import Fetcher
@@ -55,7 +55,8 @@ EXTENSIONS = (
     "cogs.tray",
     "cogs.mentions",
     "cogs.results",
-    "cogs.server",
+    "cogs.settings",
+    "cogs.bans",
 )
 
 
@@ -197,7 +198,7 @@ class _Tree(app_commands.CommandTree[BotClient]):
 
 async def reply_to_error(interaction: Interaction, error: BaseException) -> None:
     """Tell the person what went wrong, ephemerally where that is still possible; the one place that does."""
-    if isinstance(error, CannotDo):
+    if isinstance(error, (CannotDo, SettingRefused)):
         await say(interaction, view=Card(SLATE, f"**{error.user_message}**"))
         return
     if isinstance(error, (Refused, QuotaExceeded, BadOption, ReferenceRefused, StorageDown)):

@@ -15,9 +15,9 @@ from bot.replies import shrinking
 from bot.rights import lacking_in, may_moderate
 from bot.searching import UNREACHED, find_own
 from bot.ui.card import Card
+from bot.ui.gallery import exhibited_card, gallery_card, lacks_words
 from bot.ui.kin import url_of
 from bot.ui.removal import publish_card
-from bot.ui.server import exhibited_card, gallery_card, lacks_words
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from bot.clock import Clock
 from bot.errors import BotError
 from bot.generations.repository import BanRow, ChangeRow, GenerationsRepository, LineKind, RequestRow
 from bot.generations.rules import MAX_LISTED, MAX_SLOW_MODE_S, HouseRules, check_ban, check_posting
-from bot.generations.terms import MAX_TERMS, TERM_MAX_CHARS, tidied
+from bot.generations.terms import MAX_TERMS, TERM_MAX_CHARS, TERMS_MAX_CHARS, tidied
 from bot.generations.values import Origin
 from bot.storage import Connection, Database
 
@@ -220,6 +220,11 @@ def _terms(terms: Iterable[str]) -> tuple[str, ...]:
     found = tidied(terms)
     if len(found) > MAX_TERMS:
         raise SettingRefused(user_message=f"At most {MAX_TERMS} words can be blocked; these are {len(found)}.")
+    total = len("\n".join(found).encode("utf-16-le")) // 2
+    if total > TERMS_MAX_CHARS:
+        raise SettingRefused(
+            user_message=f"These words have {total:,} characters together; {TERMS_MAX_CHARS:,} can be kept."
+        )
     too_long = next((term for term in found if len(term) > TERM_MAX_CHARS), None)
     if too_long is not None:
         raise SettingRefused(

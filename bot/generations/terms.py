@@ -14,6 +14,8 @@ from confusable_homoglyphs.confusables import confusables_data
 
 MAX_TERMS = 200
 TERM_MAX_CHARS = 60
+TERMS_MAX_CHARS = 3900
+"""Of all together, a line each: they are changed in one field of a form, which takes 4000."""
 
 _ALSO = {"к": "k", "κ": "k", "ĸ": "k", "м": "m"}
 """Letters that pass for small capitals; Unicode's list has only those that can't be told apart."""
