@@ -11,7 +11,7 @@ from discord import ui
 from bot.generations.house import BAN_REASON_MAX_CHARS
 from bot.generations.repository import BanRow
 from bot.ui import ids
-from bot.ui.card import BANANA, SLATE, Card, button, fine, lines, row, select
+from bot.ui.card import BANANA, SLATE, Card, apart, button, fine, lines, row, select
 from bot.ui.form import Form
 from bot.ui.house_log import ban_words
 from bot.ui.text import label
@@ -39,11 +39,7 @@ def banned_card(ban: BanRow, *, again: bool) -> Card:
             ban_words(ban.user_id, ban.reason, ban.expires_at_ms),
             "It takes the place of the ban that stood." if again else None,
         ),
-        fine(
-            "They can't make or post pictures here. What is in work is still finished; nobody is told but they, when "
-            "they try.",
-            "/unban lifts it.",
-        ),
+        fine("They can't make or post pictures here, and hear so when they try. What is in work is still finished."),
     )
 
 
@@ -63,12 +59,14 @@ def bans_card(
     return Card(
         BANANA,
         lines(f"**{counted(total, 'member')} banned from the bot**", said),
-        *(
-            lines(
-                ban_words(ban.user_id, ban.reason, ban.expires_at_ms),
-                fine(f"by <@{ban.banned_by}> {relative(ban.created_at_ms)}"),
+        *apart(
+            *(
+                lines(
+                    ban_words(ban.user_id, ban.reason, ban.expires_at_ms),
+                    fine(f"by <@{ban.banned_by}> {relative(ban.created_at_ms)}"),
+                )
+                for ban in bans
             )
-            for ban in bans
         ),
         select(
             "Lift a ban …",

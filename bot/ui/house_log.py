@@ -10,7 +10,7 @@ from bot.generations.house import BAN, THE_BOT
 from bot.generations.protocols import LogLine
 from bot.generations.repository import ChangeRow
 from bot.generations.values import RequestView
-from bot.ui.card import SLATE, TEXT_LIMIT, Card, fine, lines
+from bot.ui.card import SLATE, TEXT_LIMIT, Card, apart, fine, lines
 from bot.ui.kin import headline, url_of
 from bot.ui.text import plain, units
 from bot.ui.words import counted, duration, in_credits, request_line
@@ -39,7 +39,7 @@ _IDS_SHOWN: Final = 6
 def log_card(told: Sequence[LogLine]) -> Card:
     """Return one message of a server's log: a part for each line, oldest first."""
     share = min(TEXT_LIMIT // max(len(told), 1), _LINE_LIMIT)
-    return Card(SLATE, *(_line(line, share) for line in told))
+    return Card(SLATE, *apart(*(_line(line, share) for line in told)))
 
 
 def log_off_words(guild_name: str, dropped: int) -> str:

@@ -22,7 +22,7 @@ from bot.generations.refusals import (
 from bot.rivya.catalogue import BadOption
 from bot.ui.card import EMBER, Card, button, fine, lines, row
 from bot.ui.text import label, plain
-from bot.ui.words import NOTHING_CHARGED, duration, grouped, in_credits, listed, relative
+from bot.ui.words import NOTHING_CHARGED, duration, grouped, in_credits, relative
 
 _SENTENCE_LIMIT = 1200
 _MENTIONED = 8
@@ -132,7 +132,7 @@ def _house_rule(error: HouseRule) -> tuple[str, str | None] | None:
                     "A role of yours is excluded. Its moderators can change that.",
                 )
             one_of = "the role" if len(error.role_ids) == 1 else "one of the roles"
-            return "You may not use me in this server.", f"That takes {one_of} {_mentioned('@&', error.role_ids)}."
+            return "You may not use me in this server.", f"That takes {one_of} {_mentioned('@&', error.role_ids, ' or ')}."
         case TermBlocked():
             return (
                 "This server blocks a word of that prompt.",
@@ -146,9 +146,11 @@ def _house_rule(error: HouseRule) -> tuple[str, str | None] | None:
     return None
 
 
-def _mentioned(mark: str, ids: Sequence[int]) -> str:
+def _mentioned(mark: str, ids: Sequence[int], last: str = " and ") -> str:
     shown = [f"<{mark}{one}>" for one in ids[:_MENTIONED]]
-    return listed([*shown, f"{len(ids) - _MENTIONED} more"] if len(ids) > _MENTIONED else shown)
+    if len(ids) > _MENTIONED:
+        shown.append(f"{len(ids) - _MENTIONED} more")
+    return last.join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)
 
 
 def _on_hold(error: BotError, balance: Balance | None) -> str | None:

@@ -15,7 +15,7 @@ from bot.generations.repository import ChangeRow, GuildRow
 from bot.generations.rules import MAX_LISTED, HouseRules
 from bot.generations.terms import TERMS_MAX_CHARS
 from bot.ui import ids
-from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, button, fine, gap, lines, row, select
+from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, apart, button, fine, gap, lines, row, select
 from bot.ui.form import Form
 from bot.ui.gallery import lacks_words
 from bot.ui.house_log import change_words, spoiler, value_words
@@ -93,18 +93,21 @@ def settings_card(stands: Stands, *, said: str | None = None) -> Card:
     return Card(
         BANANA,
         lines(f"**{plain(stands.name, _NAME_LIMIT)}**", said),
+        lines(f"**Where** {where_words(rules)}", f"**Who** {who_words(rules)}"),
+        gap(),
         lines(
-            f"· **Where** {where_words(rules)}",
-            f"· **Who** {who_words(rules)}",
-            f"· **Models** {_models_words(stands)}",
-            f"· **Private pictures** {value_words('private_allowed', rules.private_allowed)}",
-            f"· **Blocked words** {len(rules.terms) or 'none'}",
-            f"· **Slow mode** {value_words('slow_mode_s', rules.slow_mode_s)}",
-            f"· **Log** {log_words(stands)}",
-            f"· **Reports** {_channel(settings.reports_channel_id, stands, 'no channel yet; they are kept here')}"
-            f" · {open_words(stands.open_reports)}",
-            f"· **Gallery** {_channel(settings.gallery_channel_id, stands, 'none yet')}",
-            f"· **Banned from the bot** {counted(stands.banned, 'member') if stands.banned else 'nobody'}",
+            f"**Models** {_models_words(stands)}",
+            f"**Private pictures** {value_words('private_allowed', rules.private_allowed)}",
+            f"**Blocked words** {len(rules.terms) or 'none'}",
+            f"**Slow mode** {value_words('slow_mode_s', rules.slow_mode_s)}",
+        ),
+        gap(),
+        lines(
+            f"**Log** {log_words(stands)}",
+            f"**Reports** {_channel(settings.reports_channel_id, stands, 'no channel yet; they are kept here')}"
+            + (f" · {open_words(stands.open_reports)}" if stands.open_reports else ""),
+            f"**Gallery** {_channel(settings.gallery_channel_id, stands, 'none yet')}",
+            f"**Banned from the bot** {counted(stands.banned, 'member') if stands.banned else 'nobody'}",
         ),
         gap(line=True),
         select(
@@ -147,7 +150,7 @@ def _where(stands: Stands, said: str | None) -> Card:
         row(
             button("Everywhere", ids.setting_clear("channels")) if rules.channels else None,
             button(
-                "Also where there is no age limit" if only else "Only in age-restricted channels",
+                "Age-restricted or not" if only else "Only in age-restricted channels",
                 ids.setting_switch("age_restricted_only", on=not only),
             ),
             _back(),
@@ -311,7 +314,7 @@ def _changes(changes: Sequence[ChangeRow]) -> Card:
     return Card(
         SLATE,
         f"**{_OFFERED[Page.CHANGES][0]}**",
-        *([change_words(change, share) for change in shown] or ["Nothing was changed yet."]),
+        *apart(*([change_words(change, share) for change in shown] or ["Nothing was changed yet."])),
         row(_back()),
     )
 

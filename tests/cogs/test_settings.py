@@ -82,7 +82,7 @@ async def test_where(fresh: DiscordWorld) -> None:
     await world.click(admin, panel, "Only in age-restricted channels")
     assert "age-restricted channels only" in text_of(panel)
     assert (await rules_of(world)).age_restricted_only
-    await world.click(admin, panel, "Also where there is no age limit")
+    await world.click(admin, panel, "Age-restricted or not")
     await world.click(admin, panel, "Everywhere")
     assert await rules_of(world) == HouseRules()
     await world.click(admin, panel, "All settings")
