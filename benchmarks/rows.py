@@ -121,7 +121,7 @@ async def memory(setting: Setting) -> Figures:
     """Ask with eight large references, once and then many times at once: how far memory grows over what it was idle."""
     scale = setting.scale
     async with setting.stage() as stage:
-        await stage.rivya("set_variants", task_s=[1.0, 1.0])
+        await stage.rivya("set_variants", task_s=scale.task_s)
         # The wire itself is busy with so many bytes; how soon it is answered is another row's matter.
         await stage.wire("set_rules", acknowledge_within_s=60.0)
         await stage.wire("load", paths=[str(path) for path in setting.pictures.large])

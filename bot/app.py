@@ -126,6 +126,7 @@ async def build_core(
         store=store,
         notes=notes,
         clock=clock,
+        has_place=lambda: queue.running < settings.max_running and not len(queue) and not account.closed,
     )
 
     def forget(request_id: str) -> None:

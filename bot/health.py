@@ -112,8 +112,7 @@ class Health:
             return error.strerror or "gone"
 
     async def _oldest_s(self) -> float | None:
-        async with self._database.read() as tx:
-            began_ms = await GenerationsRepository(tx).requests.oldest_in_work()
+        began_ms = await self._database.look(lambda tx: GenerationsRepository(tx).requests.oldest_in_work())
         return None if began_ms is None else (self._clock.now_ms() - began_ms) / 1000
 
 

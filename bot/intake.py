@@ -174,7 +174,7 @@ class Intake:
         balance, mends = None, []
         price = picture_price(self._catalogue, request) if request is not None else None
         try:
-            balance = await self._generations.balance(user_id=ask.origin.user_id, guild_id=ask.origin.guild_id)
+            balance = await self._generations.balance(ask.origin.spender)
             rules = await self._house.rules(ask.origin.guild_id)
             allowed = [
                 one for one in mended(error, request, self._catalogue) if rules.takes(one.request, self._catalogue)
@@ -189,7 +189,7 @@ class Intake:
         if request is None:
             raise AssertionError("a price without a request")
         draft_id = await self._keep(ask, request)
-        instead = cheaper(request, self._catalogue)
+        instead = cheaper(request, self._catalogue, quote.bounds)
         rules = await self._house.rules(ask.origin.guild_id)
         if instead is not None and not rules.takes(instead.request, self._catalogue):
             instead = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import payer_guild_id
+from bot.asks import origin_of, payer_guild_id
 from bot.client import BotClient, Interaction, say
 from bot.ui.account import credits_card
 
@@ -20,7 +20,7 @@ class Credits(commands.Cog):
     async def credits(self, interaction: Interaction) -> None:
         """Show balance, allowance, holds and the newest entries."""
         user_id, guild_id = interaction.user.id, payer_guild_id(interaction)
-        balance = await self._generations.balance(user_id=user_id, guild_id=guild_id)
+        balance = await self._generations.balance(origin_of(interaction).spender)
         entries = await self._generations.statement(user_id=user_id, guild_id=guild_id)
         guild_name = interaction.guild.name if interaction.guild and guild_id is not None else None
         now_ms = int(interaction.created_at.timestamp() * 1000)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 
 from bot.credits.ledger import Captured, Ledger
-from bot.credits.quotas import SpendingPolicy, hold_all
+from bot.credits.quotas import SpendingPolicy, hold_all, look_up
+from bot.credits.rules import Spender
 from bot.storage import Connection
 from bot.storage.tables import deliveries, pictures, requests
 
@@ -39,15 +40,9 @@ async def accept(
 ) -> Held:
     """Hold the price and add the rows, all in the caller's transaction."""
     prices = {f"{request_id}-{position}": price_credits for position in range(1, count + 1)}
-    account_id, holds = await hold_all(
-        tx,
-        policy,
-        now_ms=now_ms,
-        guild_id=guild_id,
-        user_id=user_id,
-        prices=prices,
-        provider_left_credits=provider_left_credits,
-    )
+    spender = Spender(user_id, guild_id, channel_id=None if guild_id is None else CHANNEL)
+    situation = await look_up(tx, policy, spender, now_ms=now_ms)
+    account_id, holds = await hold_all(tx, situation, prices, provider_left_credits=provider_left_credits)
     await add_request(
         tx, request_id, account_id, holds, prices, now_ms=now_ms, guild_id=guild_id, user_id=user_id, state=state
     )
@@ -73,6 +68,7 @@ async def add_request(
             guild_id=guild_id, channel_id=CHANNEL, model="nano-banana-pro", prompt="a red bicycle", options="{}",
             picture_count=len(holds), private=0, notify=0, locale="en-US", state=state, application_id=1,
             token_expires_at_ms=now_ms + 900_000, upload_limit_bytes=10 * 1024 * 1024, created_at_ms=now_ms,
+            quota_channel_id=None if guild_id is None else CHANNEL,
         )
     )  # fmt: skip
     await tx.execute(insert(deliveries).values(request_id=request_id, state="waiting"))

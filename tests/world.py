@@ -19,6 +19,7 @@ from sqlalchemy import text
 from bot.app import Core, build_core
 from bot.config import Settings, load_settings
 from bot.credits.audit import AuditReport, audit
+from bot.credits.rules import Spender
 from bot.generations.protocols import (
     DeliveryError,
     DeliveryFault,
@@ -308,7 +309,7 @@ class World:
             return await audit(tx, now_ms=self.clock.now_ms())
 
     async def left(self, user_id: int = ALICE) -> int | None:
-        return (await self.core.generations.balance(user_id=user_id, guild_id=GUILD)).left_credits
+        return (await self.core.generations.balance(Spender(user_id, GUILD))).left_credits
 
 
 class Worlds:

@@ -18,6 +18,9 @@ class Rule:
     broken: str
 
 
+# Of what the provider was paid nothing comes back by a refund.
+_NO_REFUND = (" JOIN entries e ON e.id = l.entry_id", "e.kind != 'refund'")
+
 RULES: tuple[Rule, ...] = (
     # --- entries and their legs ---
     Rule(
@@ -126,6 +129,104 @@ RULES: tuple[Rule, ...] = (
         SELECT e.id, e.amount_credits AS amount, coalesce(sum(l.amount_credits), 0) AS drawn
         FROM entries e LEFT JOIN legs l ON l.entry_id = e.id WHERE e.kind = 'adjust'
         GROUP BY e.id HAVING drawn != e.amount_credits
+        """,
+    ),
+    Rule(
+        "leg_channel",
+        "Leg {id} of entry {entry_id} counts for channel {channel}, but its request for channel {asked}.",
+        """
+        SELECT l.id, l.entry_id, coalesce(l.channel_id, 'none') AS channel,
+          coalesce(r.quota_channel_id, 'none') AS asked
+        FROM legs l JOIN entries e ON e.id = l.entry_id
+        JOIN pictures p ON p.id = e.picture_id JOIN requests r ON r.id = p.request_id
+        WHERE e.kind != 'adjust' AND l.channel_id IS NOT r.quota_channel_id
+        """,
+    ),
+    # --- running totals: what every allowance is reckoned by ---
+    *(
+        Rule(
+            "total",
+            f"The running total of {whose} for the quarter of an hour at {{quarter_ms}} ms says {{said}} credits, "
+            "but the ledger has {booked} there.",
+            f"""
+            SELECT t.subject_id, t.quarter_ms, t.used_credits AS said, (
+              SELECT coalesce(sum(l.amount_credits), 0) FROM legs l{counted_join}
+              WHERE {subject} AND l.dated_at_ms >= t.quarter_ms AND l.dated_at_ms < t.quarter_ms + 900000
+                AND {counted}) AS booked
+            FROM totals t WHERE t.scope = '{scope}' AND said != booked
+            """,  # noqa: S608 - our own names
+        )
+        for scope, whose, subject, counted_join, counted in (
+            ("account", "account {subject_id}", "l.account_id = t.subject_id", "", "l.grant_id IS NULL"),
+            ("channel", "channel {subject_id}", "l.channel_id = t.subject_id", *_NO_REFUND),
+            ("guild", "server {subject_id}", "l.guild_id = t.subject_id", *_NO_REFUND),
+            ("all", "all accounts", "t.subject_id = 0", *_NO_REFUND),
+        )
+    ),
+    Rule(
+        "total_missing",
+        "Leg {id} of entry {entry_id} over {amount} credits is in no running total of its {scope}.",
+        """
+        SELECT l.id, l.entry_id, l.amount_credits AS amount, s.scope
+        FROM legs l JOIN entries e ON e.id = l.entry_id
+        JOIN (SELECT 'account' AS scope UNION ALL SELECT 'channel' UNION ALL SELECT 'guild' UNION ALL SELECT 'all') s
+        WHERE CASE s.scope WHEN 'account' THEN l.grant_id IS NULL WHEN 'channel' THEN l.channel_id IS NOT NULL
+            WHEN 'guild' THEN l.guild_id IS NOT NULL ELSE true END
+          AND (s.scope = 'account' OR e.kind != 'refund')
+          AND NOT EXISTS (
+            SELECT 1 FROM totals t WHERE t.scope = s.scope
+              AND t.subject_id = CASE s.scope WHEN 'account' THEN l.account_id WHEN 'channel' THEN l.channel_id
+                WHEN 'guild' THEN l.guild_id ELSE 0 END
+              AND t.quarter_ms = l.dated_at_ms - l.dated_at_ms % 900000)
+        """,
+    ),
+    Rule(
+        "open_hold",
+        "Hold {id} of account {account_id} is {really}, but among what is on hold it is {listed}.",
+        """
+        SELECT h.id, h.account_id, CASE WHEN s.id IS NULL THEN 'open' ELSE 'settled' END AS really,
+          CASE WHEN o.hold_id IS NULL THEN 'not there'
+            ELSE 'there with ' || o.amount_credits || ' credits of account ' || o.account_id END AS listed
+        FROM entries h LEFT JOIN entries s ON s.settles_id = h.id AND s.kind IN ('capture', 'void')
+        LEFT JOIN open_holds o ON o.hold_id = h.id
+        WHERE h.kind = 'hold' AND ((s.id IS NULL) != (o.hold_id IS NOT NULL)
+          OR o.amount_credits != h.amount_credits OR o.account_id != h.account_id)
+        """,
+    ),
+    Rule(
+        "open_hold",
+        "Among what is on hold there is {id}, which is no hold.",
+        """
+        SELECT o.hold_id AS id FROM open_holds o LEFT JOIN entries h ON h.id = o.hold_id WHERE h.kind IS NOT 'hold'
+        """,
+    ),
+    Rule(
+        "grant_left",
+        "Of grant {id} over {amount} credits {left} must be left, but the list of grants has {listed}.",
+        """
+        SELECT g.id, g.amount_credits AS amount,
+          g.amount_credits - coalesce((SELECT sum(l.amount_credits) FROM legs l WHERE l.grant_id = g.id), 0) AS left,
+          coalesce(n.left_credits, 'none of it') AS listed
+        FROM entries g LEFT JOIN grants_left n ON n.grant_id = g.id
+        WHERE g.kind = 'grant' AND (n.left_credits IS NOT left OR n.account_id IS NOT g.account_id
+          OR n.expires_at_ms IS NOT g.expires_at_ms)
+        """,
+    ),
+    Rule(
+        "grant_left",
+        "The list of grants has {id}, which is no grant.",
+        """
+        SELECT n.grant_id AS id FROM grants_left n LEFT JOIN entries g ON g.id = n.grant_id WHERE g.kind IS NOT 'grant'
+        """,
+    ),
+    # --- quotas ---
+    Rule(
+        "quota_log",
+        "Entry {entry_id} of quota log line {id} ({action}) is a {kind} over {amount} credits: it says another thing.",
+        """
+        SELECT q.id, q.action, q.entry_id, e.kind, e.amount_credits AS amount
+        FROM quota_log q JOIN entries e ON e.id = q.entry_id
+        WHERE e.kind != q.action OR e.amount_credits IS NOT json_extract(q.value_after, '$.credits')
         """,
     ),
     # --- accounts ---

@@ -8,29 +8,66 @@ changed or deleted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from bot.credits.repository import CreditsRepository, Entry, Leg
-from bot.credits.windows import Window
+from bot.credits.rules import Limit
+from bot.credits.windows import Period
 from bot.storage import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """How an account stands. Credits; ``left_credits`` None means unlimited."""
+    """How a person stands. Credits; ``allowance_credits`` None means that there is no limit on them.
+
+    ``used_credits`` are those of the running ``period``, which ends at ``resets_at_ms``. ``ceiling`` is what leaves the
+    least of all that is shared with others: their channel's, their server's.
+    """
 
     allowance_credits: int | None
     used_credits: int
     on_hold_credits: int
     granted_credits: int
     resets_at_ms: int
+    period: Period = Period.MONTH
+    ceiling: Limit | None = None
 
     @property
-    def left_credits(self) -> int | None:
-        """What can still be spent now."""
+    def own_credits(self) -> int | None:
+        """What they have left themselves, whatever others have used. None: no limit."""
         if self.allowance_credits is None:
             return None
         return max(self.allowance_credits - self.used_credits, 0) + self.granted_credits
+
+    @property
+    def left_credits(self) -> int | None:
+        """What can still be spent now; the tightest limit decides. None: there is none."""
+        own, shared = self.own_credits, self.ceiling.left_credits if self.ceiling is not None else None
+        return min((left for left in (own, shared) if left is not None), default=None)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether less is left to all together than to this one."""
+        return self.left_credits != self.own_credits
+
+    @property
+    def renewed_at_ms(self) -> int:
+        """When there is more again: the end of the tightest limit's window."""
+        return self.ceiling.window.end_ms if self.is_capped and self.ceiling is not None else self.resets_at_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """What an account may draw on now: of its allowance ``window_credits`` (None: any number), then on its grants.
+
+    What is drawn counts for ``guild_id`` and ``channel_id``.
+    """
+
+    account_id: int
+    window_credits: int | None
+    guild_id: int | None = None
+    channel_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,47 +113,47 @@ class Ledger:
             now_ms=self._now_ms, expires_at_ms=expires_at_ms, picture_id=picture_id,
         )  # fmt: skip
 
-    async def hold(
-        self,
-        account_id: int,
-        picture_id: str,
-        amount_credits: int,
-        *,
-        allowance_credits: int | None,
-        window: Window,
-    ) -> int | None:
-        """Reserve the price of a picture; returns the hold's id, or None when there is not enough.
+    async def hold(self, purse: Purse, prices: Mapping[str, int]) -> dict[str, int] | None:
+        """Reserve the price of each picture; returns their holds, or None when there is not enough for all of them.
 
-        Draws on the window's allowance first (None: unlimited), then on grants, soonest expiry first.
+        Draws on the window's allowance first, then on grants, soonest expiry first.
         """
-        drawn = await self._draw(account_id, amount_credits, allowance_credits, window)
+        drawn = await self._draw(purse, prices)
         if drawn is None:
             return None
-        hold_id = await self._rows.insert_entry(
-            account_id=account_id, kind="hold", amount_credits=amount_credits, actor="member", reason="picture",
-            now_ms=self._now_ms, picture_id=picture_id,
-        )  # fmt: skip
-        await self._rows.insert_legs(hold_id, account_id, await self._rows.guild_of(account_id), drawn)
-        return hold_id
+        holds = {
+            picture_id: await self._rows.insert_entry(
+                account_id=purse.account_id, kind="hold", amount_credits=price, actor="member", reason="picture",
+                now_ms=self._now_ms, picture_id=picture_id,
+            )
+            for picture_id, price in prices.items()
+        }  # fmt: skip
+        await self._rows.insert_legs(
+            purse.account_id, {holds[picture_id]: of_picture for picture_id, of_picture in drawn.items()}
+        )
+        return holds
 
-    async def _draw(
-        self, account_id: int, amount: int, allowance_credits: int | None, window: Window
-    ) -> list[Leg] | None:
-        if allowance_credits is None:
-            from_window = amount
-        else:
-            used = await self._rows.allowance_used(account_id, window.start_ms)
-            from_window = min(amount, max(allowance_credits - used, 0))
-        drawn = [Leg(None, from_window, self._now_ms)] if from_window else []
-        missing = amount - from_window
-        if missing:
-            for grant in await self._rows.grants_left(account_id, self._now_ms):
-                share = min(missing, grant.left_credits)
-                drawn.append(Leg(grant.grant_id, share, self._now_ms))
+    async def _draw(self, purse: Purse, prices: Mapping[str, int]) -> dict[str, list[Leg]] | None:
+        cost = sum(prices.values())
+        in_window = cost if purse.window_credits is None else min(purse.window_credits, cost)
+        places: list[tuple[int | None, int]] = [(None, in_window)]
+        if in_window < cost:
+            grants = await self._rows.grants_left(purse.account_id, self._now_ms)
+            places += [(grant.grant_id, grant.left_credits) for grant in grants]
+        if sum(left for _, left in places) < cost:
+            return None
+        drawn: dict[str, list[Leg]] = {picture_id: [] for picture_id in prices}
+        for picture_id, price in prices.items():
+            missing = price
+            while missing:
+                place, left = places[0]
+                share = min(missing, left)
+                if share:
+                    leg = Leg(place, share, self._now_ms, purse.guild_id, purse.channel_id)
+                    drawn[picture_id].append(leg)
                 missing -= share
-                if not missing:
-                    break
-        return drawn if not missing else None
+                places[:1] = [(place, left - share)] if left > share else []
+        return drawn
 
     async def capture(self, hold_id: int, final_credits: int) -> Captured:
         """Take what the provider took, at most the price that was held; the rest of the hold is free again.
@@ -126,7 +163,9 @@ class Ledger:
         hold = await self._hold(hold_id)
         charged = min(max(final_credits, 0), hold.amount_credits)
         capture_id = await self._settle(hold, "capture", charged, actor="engine", reason="picture")
-        await self._give_back(capture_id, hold.account_id, await self._drawn(hold_id), hold.amount_credits - charged)
+        if charged < hold.amount_credits:
+            drawn = await self._drawn(hold_id)
+            await self._give_back(capture_id, hold.account_id, drawn, hold.amount_credits - charged)
         over = max(final_credits - hold.amount_credits, 0)
         if over:
             await self._adjust("variance", over, picture_id=hold.picture_id, reason="price above the one shown")
@@ -152,13 +191,15 @@ class Ledger:
         if amount_credits:
             await self._adjust("variance", amount_credits, picture_id=picture_id, reason=reason)
 
-    async def refund(self, picture_id: str, amount_credits: int, *, actor: str, reason: str, window: Window) -> int:
+    async def refund(self, picture_id: str, amount_credits: int, *, actor: str, reason: str, open_since_ms: int) -> int:
         """Give back credits that a picture cost; returns the refund's id.
 
         What can be used again where it was drawn from goes back there: to a grant that has not expired, then to the
-        open window. A closed window is never rewritten, and in an expired grant credits are worth nothing: that part
-        comes back as a new grant, which names the picture and does not expire. When the *hold* was made decides, not
-        when it was captured, since the window was charged for it then.
+        window, which is open since ``open_since_ms``. A closed window is never rewritten, and in an expired grant
+        credits are worth nothing: that part comes back as a new grant, which names the picture and does not expire.
+        When the *hold* was made decides, not when it was captured, since the window was charged for it then.
+
+        What channel, server and operator's account may spend is not raised by it: the provider keeps what it was paid.
 
         Raises ValueError when the picture was not paid for; the database refuses more than the capture.
         """
@@ -172,23 +213,13 @@ class Ledger:
             now_ms=self._now_ms, settles_id=capture.id, picture_id=picture_id,
         )  # fmt: skip
         drawn = await self._drawn(capture.settles_id, capture.id, *await self._rows.refunds_of(capture.id))
-        usable = [leg for leg in drawn if await self._is_open(leg, window)]
+        usable = [leg for leg in drawn if await self._is_open(leg, open_since_ms)]
         late = await self._give_back(refund_id, capture.account_id, usable, amount_credits)
         if late:
             await self.grant(
                 capture.account_id, late, actor=actor, reason=f"refund: {reason}", picture_id=picture_id
             )  # fmt: skip
         return refund_id
-
-    async def balance(self, account_id: int, *, allowance_credits: int | None, window: Window) -> Balance:
-        """Sum how an account stands in ``window``."""
-        return Balance(
-            allowance_credits=allowance_credits,
-            used_credits=await self._rows.allowance_used(account_id, window.start_ms),
-            on_hold_credits=await self._rows.on_hold(account_id),
-            granted_credits=sum(g.left_credits for g in await self._rows.grants_left(account_id, self._now_ms)),
-            resets_at_ms=window.end_ms,
-        )
 
     async def statement(self, account_id: int, limit: int) -> list[Entry]:
         """Return the newest entries, newest first."""
@@ -211,12 +242,12 @@ class Ledger:
         drawn: dict[int | None, Leg] = {}
         for leg in await self._rows.legs_of(*entry_ids):
             before = drawn[leg.grant_id].amount_credits if leg.grant_id in drawn else 0
-            drawn[leg.grant_id] = Leg(leg.grant_id, before + leg.amount_credits, leg.dated_at_ms)
+            drawn[leg.grant_id] = replace(leg, amount_credits=before + leg.amount_credits)
         return list(drawn.values())
 
-    async def _is_open(self, leg: Leg, window: Window) -> bool:
+    async def _is_open(self, leg: Leg, open_since_ms: int) -> bool:
         if leg.grant_id is None:
-            return leg.dated_at_ms >= window.start_ms
+            return leg.dated_at_ms >= open_since_ms
         grant = await self._rows.entry(leg.grant_id)
         return grant is not None and (grant.expires_at_ms is None or grant.expires_at_ms > self._now_ms)
 
@@ -226,9 +257,9 @@ class Ledger:
         for leg in sorted(drawn, key=lambda leg: leg.grant_id is None):
             share = min(amount, leg.amount_credits)
             if share > 0:
-                back.append(Leg(leg.grant_id, -share, leg.dated_at_ms))
+                back.append(replace(leg, amount_credits=-share))
                 amount -= share
-        await self._rows.insert_legs(entry_id, account_id, await self._rows.guild_of(account_id), back)
+        await self._rows.insert_legs(account_id, {entry_id: back})
         return amount
 
     async def _adjust(self, kind: str, amount: int, *, picture_id: str | None, reason: str) -> None:
@@ -237,4 +268,4 @@ class Ledger:
             account_id=account_id, kind="adjust", amount_credits=amount, actor="engine", reason=reason,
             now_ms=self._now_ms, picture_id=picture_id,
         )  # fmt: skip
-        await self._rows.insert_legs(entry_id, account_id, None, [Leg(None, amount, self._now_ms)])
+        await self._rows.insert_legs(account_id, {entry_id: [Leg(None, amount, self._now_ms)]})

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import tzinfo
 
-from bot.credits.ledger import Balance, Ledger
-from bot.credits.repository import CreditsRepository
-from bot.credits.windows import day_of, month_of
+from bot.credits.ledger import Balance, Ledger, Purse
+from bot.credits.repository import CreditsRepository, Sums
+from bot.credits.rules import Applied, Bounds, Limit, LimitScope, Spender, Used, tightest
+from bot.credits.windows import Period, Window, day_of, month_of, window_of, zone_of
 from bot.errors import BotError
 from bot.storage import Connection
 
-
-class LimitScope(StrEnum):
-    """Whose limit it is."""
-
-    MEMBER = "member"
-    GUILD = "guild"
-    ACCOUNT = "account"
-    """What the operator allows all servers together."""
-    PROVIDER = "provider"
-    """What is left on the operator's account at the provider."""
+__all__ = ["LimitScope", "QuotaExceeded", "Situation", "SpendingPolicy", "balance_of", "hold_all", "look_up"]
 
 
 @dataclass(frozen=True, slots=True)
 class SpendingPolicy:
-    """What the operator allows before any admin has set more. None: unlimited."""
+    """What the operator allows. None: unlimited.
+
+    A member's is what they have where no admin has set more or less; the others no admin can lift.
+    """
 
     member_credits_per_month: int | None
     guild_credits_per_month: int | None
@@ -43,64 +39,176 @@ class QuotaExceeded(BotError):
 
     code = "quota_exceeded"
 
-    def __init__(self, scope: LimitScope, *, cost_credits: int, left_credits: int, resets_at_ms: int | None) -> None:
+    def __init__(
+        self,
+        scope: LimitScope,
+        *,
+        cost_credits: int,
+        left_credits: int,
+        resets_at_ms: int | None,
+        bounds: Bounds | None = None,
+    ) -> None:
         super().__init__(f"{scope}: costs {cost_credits}, {left_credits} left")
         self.scope = scope
         self.cost_credits = cost_credits
         self.left_credits = left_credits
         self.resets_at_ms = resets_at_ms
+        self.bounds = bounds
+        """What else is to be kept to by whatever is offered instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The member's allowance that bound when a request was accepted, as it is kept with the request."""
+
+    period: Period
+    credits: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How a person stands in a place at one moment: every limit, and which of them binds.
+
+    ``own`` are the limits on the member's allowance, ``ceilings`` what channel, server and the operator (for the
+    server) allow all members together, ``account`` what the operator allows all servers together.
+    """
+
+    spender: Spender
+    now_ms: int
+    zone: tzinfo
+    account_id: int | None
+    applied: Applied
+    bounds: Bounds
+    own: tuple[Limit, ...]
+    ceilings: tuple[Limit, ...]
+    account: Limit
+    on_hold_credits: int
+    granted_credits: int
+
+    @property
+    def binding(self) -> Limit:
+        """The tightest limit on the member's allowance, or what stands for there being none."""
+        return tightest(self.own) or self.own[0]
+
+    @property
+    def given(self) -> Given:
+        """What is to be kept with a request."""
+        return Given(self.binding.period, self.binding.credits)
+
+    @property
+    def balance(self) -> Balance:
+        """How it stands, in short."""
+        own = self.binding
+        return Balance(
+            allowance_credits=own.credits,
+            used_credits=own.used_credits,
+            on_hold_credits=self.on_hold_credits,
+            granted_credits=self.granted_credits,
+            resets_at_ms=own.window.end_ms,
+            period=own.period,
+            ceiling=tightest(self.ceilings),
+        )
+
+    def check(self, cost_credits: int, provider_left_credits: int | None) -> None:
+        """Raise QuotaExceeded, naming the tightest limit, when something costs more than that leaves."""
+        limits: list[tuple[LimitScope, int, int | None]] = []
+        balance = self.balance
+        if balance.own_credits is not None:
+            limits.append((LimitScope.MEMBER, balance.own_credits, balance.resets_at_ms))
+        limits += [
+            (limit.scope, limit.left_credits, limit.window.end_ms)
+            for limit in (*self.ceilings, self.account)
+            if limit.left_credits is not None
+        ]
+        if provider_left_credits is not None:
+            limits.append((LimitScope.PROVIDER, provider_left_credits, None))
+        if not limits:
+            return
+        scope, left, resets_at_ms = min(limits, key=lambda limit: limit[1])
+        if cost_credits > left:
+            raise QuotaExceeded(
+                scope, cost_credits=cost_credits, left_credits=max(left, 0), resets_at_ms=resets_at_ms,
+                bounds=self.bounds,
+            )  # fmt: skip
+
+
+async def look_up(
+    connection: Connection, policy: SpendingPolicy, spender: Spender, *, now_ms: int, given: Given | None = None
+) -> Situation:
+    """Return how a person stands, in two questions, without opening an account.
+
+    With ``given`` that is the member's allowance, whatever the rules say of it now.
+    """
+    rows = CreditsRepository(connection)
+    known = await rows.spender(spender)
+    zone = zone_of(known.time_zone)
+    windows = {period: window_of(period, now_ms, zone) for period in (Period.DAY, Period.WEEK, Period.MONTH)}
+    month, day = month_of(now_ms), day_of(now_ms)
+    applied = Applied.of(known.rules, spender, now_ms)
+    sums = await rows.sums(
+        account_id=known.account_id,
+        guild_id=spender.guild_id,
+        channel_id=spender.channel_id if applied.channel is not None else None,
+        starts={period: window.start_ms for period, window in windows.items()},
+        operator_month_ms=month.start_ms,
+        operator_day_ms=day.start_ms,
+        now_ms=now_ms,
+    )
+    used = Used(sums.account, sums.channel, sums.guild)
+    if given is None:
+        own = applied.own_limits(sums.account, now_ms, zone, policy.allowance_of(spender.guild_id))
+    else:
+        own = (_as_given(given, sums, windows),)
+    ceilings = applied.ceilings(used, now_ms, zone)
+    if spender.guild_id is not None:
+        allowed = policy.guild_credits_per_month
+        ceilings += (Limit(LimitScope.GUILD, None, Period.MONTH, allowed, sums.guild_operator_month, month),)
+    return Situation(
+        spender=spender,
+        now_ms=now_ms,
+        zone=zone,
+        account_id=known.account_id,
+        applied=applied,
+        bounds=applied.bounds(),
+        own=own,
+        ceilings=ceilings,
+        account=Limit(
+            LimitScope.ACCOUNT, None, Period.DAY, policy.account_credits_per_day, sums.everybody_operator_day, day
+        ),
+        on_hold_credits=sums.on_hold,
+        granted_credits=sums.granted,
+    )
 
 
 async def hold_all(
-    connection: Connection, policy: SpendingPolicy, *, now_ms: int, guild_id: int | None, user_id: int,
-    prices: dict[str, int], provider_left_credits: int | None,
-) -> tuple[int, dict[str, int]]:  # fmt: skip
+    connection: Connection, situation: Situation, prices: Mapping[str, int], *, provider_left_credits: int | None
+) -> tuple[int, dict[str, int]]:
     """Check every limit and hold the price of each picture (``prices``: picture id → credits).
 
-    ``provider_left_credits`` is what the operator's account at the provider still allows, None when it isn't known.
-    Returns the account and the hold of each picture. Raises QuotaExceeded, naming the tightest limit; the caller's
-    transaction must then be rolled back.
+    ``situation`` must have been looked up in the same transaction. ``provider_left_credits`` is what the operator's
+    account at the provider still allows, None when it isn't known. Returns the account and the hold of each picture.
+    Raises QuotaExceeded, naming the tightest limit; the caller's transaction must then be rolled back.
     """
-    ledger = Ledger(connection, now_ms)
-    rows = CreditsRepository(connection)
-    account_id = await ledger.member_account(guild_id=guild_id, user_id=user_id)
-    cost = sum(prices.values())
-    month, day = month_of(now_ms), day_of(now_ms)
-
-    allowance = policy.allowance_of(guild_id)
-    balance = await ledger.balance(account_id, allowance_credits=allowance, window=month)
-    limits: list[tuple[LimitScope, int, int | None]] = []
-    if balance.left_credits is not None:
-        limits.append((LimitScope.MEMBER, balance.left_credits, month.end_ms))
-    if policy.guild_credits_per_month is not None and guild_id is not None:
-        left = policy.guild_credits_per_month - await rows.guild_used(guild_id, month.start_ms)
-        limits.append((LimitScope.GUILD, left, month.end_ms))
-    if policy.account_credits_per_day is not None:
-        left = policy.account_credits_per_day - await rows.all_used(day.start_ms)
-        limits.append((LimitScope.ACCOUNT, left, day.end_ms))
-    if provider_left_credits is not None:
-        limits.append((LimitScope.PROVIDER, provider_left_credits, None))
-    if limits:
-        scope, left, resets_at_ms = min(limits, key=lambda limit: limit[1])
-        if cost > left:
-            raise QuotaExceeded(scope, cost_credits=cost, left_credits=max(left, 0), resets_at_ms=resets_at_ms)
-
-    holds: dict[str, int] = {}
-    for picture_id, price in prices.items():
-        hold_id = await ledger.hold(account_id, picture_id, price, allowance_credits=allowance, window=month)
-        if hold_id is None:  # the sum fitted above, in this same transaction
-            raise AssertionError("the balance and the hold disagree")
-        holds[picture_id] = hold_id
+    spender = situation.spender
+    situation.check(sum(prices.values()), provider_left_credits)
+    ledger = Ledger(connection, situation.now_ms)
+    account_id = situation.account_id
+    if account_id is None:
+        account_id = await ledger.member_account(guild_id=spender.guild_id, user_id=spender.user_id)
+    purse = Purse(account_id, situation.binding.left_credits, spender.guild_id, spender.channel_id)
+    holds = await ledger.hold(purse, prices)
+    if holds is None:  # the sum fitted above, in this same transaction
+        raise AssertionError("the balance and the hold disagree")
     return account_id, holds
 
 
 async def balance_of(
-    connection: Connection, policy: SpendingPolicy, *, now_ms: int, guild_id: int | None, user_id: int
+    connection: Connection, policy: SpendingPolicy, spender: Spender, *, now_ms: int, given: Given | None = None
 ) -> Balance:
-    """Return how a person stands this month, without opening an account."""
-    window = month_of(now_ms)
-    allowance = policy.allowance_of(guild_id)
-    account_id = await CreditsRepository(connection).find_account(guild_id=guild_id, user_id=user_id)
-    if account_id is None:
-        return Balance(allowance, 0, 0, 0, window.end_ms)
-    return await Ledger(connection, now_ms).balance(account_id, allowance_credits=allowance, window=window)
+    """Return how a person stands, without opening an account."""
+    return (await look_up(connection, policy, spender, now_ms=now_ms, given=given)).balance
+
+
+def _as_given(given: Given, sums: Sums, windows: Mapping[Period, Window]) -> Limit:
+    period = Period.MONTH if given.period is Period.NONE else given.period
+    return Limit(LimitScope.MEMBER, None, given.period, given.credits, sums.account[period], windows[period])

@@ -2,69 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, literal_column, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, insert, literal_column, or_, select, text
 
+from bot.credits.rules import Rule, Scope, Spender
+from bot.credits.windows import Period
 from bot.storage import Connection
+from bot.storage.quota_tables import grants_left, totals
 from bot.storage.tables import account_owners, accounts, entries, legs
 
 # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
 _SETTLING: tuple[ColumnElement[str], ...] = (literal_column("'capture'"), literal_column("'void'"))
 
 
-def _used(*where: ColumnElement[bool]) -> Select[int]:
-    return select(func.coalesce(func.sum(legs.c.amount_credits), 0)).where(
-        *where, legs.c.dated_at_ms >= bindparam("start_ms")
+# Who spends: their account, their server's time zone, and those of its rules that may be for them, a row for each (one
+# row where there is none).
+_SPENDER = text("""
+    SELECT o.account_id, s.time_zone,
+      r.scope, r.subject_id, r.period, r.credits, r.running, r.resolution, r.models, r."count"
+    FROM (SELECT 1)
+    LEFT JOIN account_owners o ON o.guild_key = coalesce(:guild_id, 0) AND o.user_id = :user_id
+    LEFT JOIN guild_settings s ON s.guild_id = :guild_id
+    LEFT JOIN quota_rules r ON r.guild_id = :guild_id AND (
+      r.scope IN ('everyone', 'newcomer', 'server')
+      OR (r.scope = 'member' AND r.subject_id = :user_id)
+      OR (r.scope = 'channel' AND r.subject_id = :channel_id)
+      OR (r.scope = 'role' AND r.subject_id IN (SELECT value FROM json_each(:role_ids))))
+    """)
+
+
+def _sums_of(name: str, scope: str, *windows: str) -> str:
+    columns = ", ".join(
+        f"coalesce(sum(used_credits) FILTER (WHERE quarter_ms >= :{window}), 0) AS {name}_{window}"
+        for window in windows
+    )
+    return (  # our own names, all of them
+        f"(SELECT {columns} FROM totals WHERE scope = '{scope}' "  # noqa: S608
+        f"AND subject_id = :{name} AND quarter_ms >= :{name}_since)"
     )
 
 
-def _grants_left() -> Select[int, int, int | None]:
-    used = (
-        select(func.coalesce(func.sum(legs.c.amount_credits), 0))
-        .where(legs.c.grant_id == entries.c.id)
-        .correlate(entries)
-        .scalar_subquery()
-    )
-    left = (entries.c.amount_credits - used).label("left_credits")
-    return (
-        select(entries.c.id, left, entries.c.expires_at_ms)
-        .where(
-            entries.c.account_id == bindparam("account_id"),
-            entries.c.kind == "grant",
-            or_(entries.c.expires_at_ms.is_(None), entries.c.expires_at_ms > bindparam("now_ms")),
-            left > 0,
-        )
-        .order_by(entries.c.expires_at_ms.is_(None), entries.c.expires_at_ms, entries.c.id)
-    )
-
-
-def _on_hold() -> Select[int]:
-    settlement = entries.alias("settlement")
-    return select(func.coalesce(func.sum(entries.c.amount_credits), 0)).where(
-        entries.c.account_id == bindparam("account_id"),
-        entries.c.kind == "hold",
-        ~exists().where(settlement.c.settles_id == entries.c.id, settlement.c.kind.in_(_SETTLING)),
-    )
-
+# How somebody stands: what was used in every window that counts, what is on hold, what grants have left. One row.
+_STANDING = text(
+    f"""
+    SELECT * FROM
+    {_sums_of("account", "account", "day", "week", "month")},
+    {_sums_of("channel", "channel", "day", "week", "month")},
+    {_sums_of("guild", "guild", "day", "week", "month", "operator_month")},
+    {_sums_of("everybody", "all", "operator_day")},
+    (SELECT coalesce(sum(amount_credits), 0) AS on_hold FROM open_holds WHERE account_id = :account),
+    (SELECT coalesce(sum(left_credits), 0) AS granted FROM grants_left
+      WHERE account_id = :account AND left_credits > 0 AND (expires_at_ms IS NULL OR expires_at_ms > :now_ms))
+    """  # noqa: S608 - our own names
+)
 
 # Built once: every card asks these, and building one takes ten times as long as asking it.
 _FIND_ACCOUNT = select(account_owners.c.account_id).where(
     account_owners.c.guild_key == bindparam("guild_key"), account_owners.c.user_id == bindparam("user_id")
 )
-_GUILD_OF = select(accounts.c.guild_id).where(accounts.c.id == bindparam("account_id"))
-_ALLOWANCE_USED = _used(legs.c.account_id == bindparam("account_id"), legs.c.grant_id.is_(None))
-_GUILD_USED = _used(legs.c.guild_id == bindparam("guild_id"))
-_ALL_USED = _used()
-_GRANTS_LEFT = _grants_left()
-_ON_HOLD = _on_hold()
+_USED = select(func.coalesce(func.sum(totals.c.used_credits), 0)).where(
+    totals.c.scope == bindparam("scope"),
+    totals.c.subject_id == bindparam("subject_id"),
+    totals.c.quarter_ms >= bindparam("start_ms"),
+)
+_GRANTS_LEFT = (
+    select(grants_left.c.grant_id, grants_left.c.left_credits, grants_left.c.expires_at_ms)
+    .where(
+        grants_left.c.account_id == bindparam("account_id"),
+        # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
+        grants_left.c.left_credits > literal_column("0"),
+        or_(grants_left.c.expires_at_ms.is_(None), grants_left.c.expires_at_ms > bindparam("now_ms")),
+    )
+    .order_by(grants_left.c.expires_at_ms.is_(None), grants_left.c.expires_at_ms, grants_left.c.grant_id)
+)
 _ENTRY = select(entries).where(entries.c.id == bindparam("entry_id"))
 _SETTLEMENT_OF = select(entries).where(entries.c.settles_id == bindparam("hold_id"), entries.c.kind.in_(_SETTLING))
+_CAPTURE_OF = select(entries).where(
+    entries.c.picture_id == bindparam("picture_id"), entries.c.kind == literal_column("'capture'")
+)
 _LEGS_OF = (
-    select(legs.c.grant_id, legs.c.amount_credits, legs.c.dated_at_ms)
+    select(legs.c.grant_id, legs.c.amount_credits, legs.c.dated_at_ms, legs.c.guild_id, legs.c.channel_id)
     .where(legs.c.entry_id.in_(bindparam("entry_ids", expanding=True)))
     .order_by(legs.c.id)
+)
+_LATEST = (
+    select(entries)
+    .where(entries.c.account_id == bindparam("account_id"))
+    .order_by(entries.c.id.desc())
+    .limit(bindparam("most"))
 )
 _INSERT_ENTRY = insert(entries).returning(entries.c.id)
 _INSERT_LEGS = insert(legs)
@@ -88,11 +116,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """What a hold drew on: the window's allowance (``grant_id`` None) or a grant."""
+    """What a hold drew on: the window's allowance (``grant_id`` None) or a grant; and what it counts for."""
 
     grant_id: int | None
     amount_credits: int
     dated_at_ms: int
+    guild_id: int | None = None
+    channel_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +132,28 @@ class GrantLeft:
     grant_id: int
     left_credits: int
     expires_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpenderRows:
+    """What is known of somebody who spends, and the rules that may be for them."""
+
+    account_id: int | None
+    time_zone: str | None
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What was used since each start that was asked for, what is on hold and what grants have left. Credits."""
+
+    account: Mapping[Period, int]
+    channel: Mapping[Period, int]
+    guild: Mapping[Period, int]
+    guild_operator_month: int
+    everybody_operator_day: int
+    on_hold: int
+    granted: int
 
 
 class CreditsRepository:
@@ -116,6 +168,68 @@ class CreditsRepository:
             _FIND_ACCOUNT, {"guild_key": guild_id or 0, "user_id": user_id}
         )
         return found
+
+    async def spender(self, spender: Spender) -> SpenderRows:
+        """Return a person's account, their server's time zone, and its rules that may be for them."""
+        rows = (
+            await self._connection.execute(
+                _SPENDER,
+                {
+                    "guild_id": spender.guild_id,
+                    "user_id": spender.user_id,
+                    "channel_id": spender.channel_id,
+                    "role_ids": json.dumps(sorted(spender.role_ids)),
+                },
+            )
+        ).all()
+        first = rows[0]
+        return SpenderRows(
+            first.account_id, first.time_zone, tuple(rule_of(*row[2:]) for row in rows if row.scope is not None)
+        )
+
+    async def sums(
+        self,
+        *,
+        account_id: int | None,
+        guild_id: int | None,
+        channel_id: int | None,
+        starts: Mapping[Period, int],
+        operator_month_ms: int,
+        operator_day_ms: int,
+        now_ms: int,
+    ) -> Sums:
+        """Sum what was used since ``starts``; where no server or channel is given, nought."""
+        since_ms = min(starts.values())
+        row = (
+            await self._connection.execute(
+                _STANDING,
+                {
+                    "account": account_id,
+                    "channel": channel_id,
+                    "guild": guild_id,
+                    "everybody": 0,
+                    "day": starts[Period.DAY],
+                    "week": starts[Period.WEEK],
+                    "month": starts[Period.MONTH],
+                    "operator_month": operator_month_ms,
+                    "operator_day": operator_day_ms,
+                    "account_since": since_ms,
+                    "channel_since": since_ms,
+                    "guild_since": min(since_ms, operator_month_ms),
+                    "everybody_since": operator_day_ms,
+                    "now_ms": now_ms,
+                },
+            )
+        ).one()
+        return Sums(
+            account={Period.DAY: row.account_day, Period.WEEK: row.account_week, Period.MONTH: row.account_month},
+            channel={Period.DAY: row.channel_day, Period.WEEK: row.channel_week, Period.MONTH: row.channel_month},
+            guild={Period.DAY: row.guild_day, Period.WEEK: row.guild_week, Period.MONTH: row.guild_month},
+            guild_operator_month=row.guild_operator_month,
+            everybody_operator_day=row.everybody_operator_day,
+            on_hold=row.on_hold,
+            granted=row.granted,
+        )
 
     async def open_member_account(self, *, guild_id: int | None, user_id: int, now_ms: int) -> int:
         """Make an account and say whose it is."""
@@ -138,11 +252,6 @@ class CreditsRepository:
         )
         return int(result.scalar_one())
 
-    async def guild_of(self, account_id: int) -> int | None:
-        """Return the guild an account belongs to."""
-        found: int | None = await self._connection.scalar(_GUILD_OF, {"account_id": account_id})
-        return found
-
     async def insert_entry(
         self, *, account_id: int, kind: str, amount_credits: int, actor: str, reason: str, now_ms: int,
         settles_id: int | None = None, picture_id: str | None = None, expires_at_ms: int | None = None,
@@ -164,17 +273,15 @@ class CreditsRepository:
         )
         return int(result.scalar_one())
 
-    async def insert_legs(self, entry_id: int, account_id: int, guild_id: int | None, drawn: Sequence[Leg]) -> None:
-        """Append what an entry draws on (positive) or gives back (negative)."""
-        if drawn:
-            await self._connection.execute(
-                _INSERT_LEGS,
-                [
-                    {"entry_id": entry_id, "account_id": account_id, "guild_id": guild_id, "grant_id": leg.grant_id,
-                     "amount_credits": leg.amount_credits, "dated_at_ms": leg.dated_at_ms}
-                    for leg in drawn
-                ],
-            )  # fmt: skip
+    async def insert_legs(self, account_id: int, drawn: Mapping[int, Sequence[Leg]]) -> None:
+        """Append what entries (by their ids) draw on (positive) or give back (negative)."""
+        rows = [
+            {"entry_id": entry_id, "account_id": account_id, "guild_id": leg.guild_id, "channel_id": leg.channel_id,
+             "grant_id": leg.grant_id, "amount_credits": leg.amount_credits, "dated_at_ms": leg.dated_at_ms}
+            for entry_id, of_entry in drawn.items() for leg in of_entry
+        ]  # fmt: skip
+        if rows:
+            await self._connection.execute(_INSERT_LEGS, rows)
 
     async def entry(self, entry_id: int) -> Entry | None:
         """Return one entry."""
@@ -183,11 +290,7 @@ class CreditsRepository:
 
     async def capture_of_picture(self, picture_id: str) -> Entry | None:
         """Return the capture of a picture's hold, if it was captured."""
-        row = (
-            await self._connection.execute(
-                select(entries).where(entries.c.picture_id == picture_id, entries.c.kind == "capture")
-            )
-        ).one_or_none()
+        row = (await self._connection.execute(_CAPTURE_OF, {"picture_id": picture_id})).one_or_none()
         return Entry(*row) if row is not None else None
 
     async def settlement_of(self, hold_id: int) -> Entry | None:
@@ -208,32 +311,48 @@ class CreditsRepository:
         return list(rows.scalars())
 
     async def allowance_used(self, account_id: int, start_ms: int) -> int:
-        """Sum what an account has drawn on its allowance since ``start_ms``, holds included."""
-        return await self._sum(_ALLOWANCE_USED, account_id=account_id, start_ms=start_ms)
+        """Sum what an account has drawn on its allowance since ``start_ms`` (a window's), holds included."""
+        return await self._used("account", account_id, start_ms)
 
     async def guild_used(self, guild_id: int, start_ms: int) -> int:
-        """Sum what all of a guild's accounts have used since ``start_ms``."""
-        return await self._sum(_GUILD_USED, guild_id=guild_id, start_ms=start_ms)
+        """Sum what all of a guild's accounts have used since ``start_ms``, whatever was refunded since."""
+        return await self._used("guild", guild_id, start_ms)
+
+    async def channel_used(self, channel_id: int, start_ms: int) -> int:
+        """Sum what was used in a channel and its threads since ``start_ms``, whatever was refunded since."""
+        return await self._used("channel", channel_id, start_ms)
 
     async def all_used(self, start_ms: int) -> int:
         """Sum what all accounts have used since ``start_ms``, the operator's losses included."""
-        return await self._sum(_ALL_USED, start_ms=start_ms)
+        return await self._used("all", 0, start_ms)
 
-    async def _sum(self, query: Select[int], **values: int) -> int:
-        return int(await self._connection.scalar(query, values) or 0)
+    async def _used(self, scope: str, subject_id: int, start_ms: int) -> int:
+        values = {"scope": scope, "subject_id": subject_id, "start_ms": start_ms}
+        return int(await self._connection.scalar(_USED, values) or 0)
 
     async def grants_left(self, account_id: int, now_ms: int) -> list[GrantLeft]:
         """Return the unexpired grants with something left, soonest expiry first."""
         rows = await self._connection.execute(_GRANTS_LEFT, {"account_id": account_id, "now_ms": now_ms})
         return [GrantLeft(grant_id, left, expires_at_ms) for grant_id, left, expires_at_ms in rows]
 
-    async def on_hold(self, account_id: int) -> int:
-        """Sum an account's holds that are neither captured nor voided."""
-        return await self._sum(_ON_HOLD, account_id=account_id)
-
     async def latest(self, account_id: int, limit: int) -> list[Entry]:
         """Return an account's newest entries, newest first."""
-        rows = await self._connection.execute(
-            select(entries).where(entries.c.account_id == account_id).order_by(entries.c.id.desc()).limit(limit)
-        )
+        rows = await self._connection.execute(_LATEST, {"account_id": account_id, "most": limit})
         return [Entry(*row) for row in rows]
+
+
+def rule_of(
+    scope: str, subject_id: int, period: str | None, limit_credits: int | None, running: int | None,
+    resolution: str | None, models: str | None, count: int | None,
+) -> Rule:  # fmt: skip
+    """Return a row of ``quota_rules`` as a rule."""
+    return Rule(
+        scope=Scope(scope),
+        subject_id=subject_id,
+        period=Period(period) if period is not None else None,
+        credits=limit_credits,
+        running=running,
+        resolution=resolution,
+        models=tuple(json.loads(models)) if models is not None else None,
+        count=count,
+    )

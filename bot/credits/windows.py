@@ -1,9 +1,27 @@
-"""Calendar windows in which allowances count. UTC."""
+"""Calendar windows in which allowances count: a day, a week from Monday, a month, in a server's time zone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+QUARTER_MS = 15 * 60 * 1000
+"""Clocks differ by whole quarters of an hour, everywhere on earth: every window begins with one."""
+_NO_PLACES = frozenset({"Factory", "localtime"})
+
+
+class Period(StrEnum):
+    """For how long an allowance is given."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    NONE = "none"
+    """There is no limit on credits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,22 +32,67 @@ class Window:
     end_ms: int
 
 
-def month_of(now_ms: int) -> Window:
+def month_of(now_ms: int, zone: tzinfo = UTC) -> Window:
     """Return the calendar month of ``now_ms``."""
-    first = _utc(now_ms).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    following = (first + timedelta(days=32)).replace(day=1)
-    return Window(_ms(first), _ms(following))
+    return _around(now_ms, zone, lambda day: day.replace(day=1), lambda first: (first + timedelta(32)).replace(day=1))
 
 
-def day_of(now_ms: int) -> Window:
-    """Return the calendar day of ``now_ms``."""
-    first = _utc(now_ms).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Window(_ms(first), _ms(first + timedelta(days=1)))
+def week_of(now_ms: int, zone: tzinfo = UTC) -> Window:
+    """Return the calendar week of ``now_ms``, which begins with Monday."""
+    return _around(now_ms, zone, lambda day: day - timedelta(day.weekday()), lambda first: first + timedelta(7))
 
 
-def _utc(now_ms: int) -> datetime:
-    return datetime.fromtimestamp(now_ms / 1000, UTC)
+def day_of(now_ms: int, zone: tzinfo = UTC) -> Window:
+    """Return the calendar day of ``now_ms``: 23 to 25 hours where clocks are changed."""
+    return _around(now_ms, zone, lambda day: day, lambda first: first + timedelta(1))
 
 
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+def window_of(period: Period, now_ms: int, zone: tzinfo = UTC) -> Window:
+    """Return the window of a period; where there is no limit, what is used is told by the month."""
+    match period:
+        case Period.DAY:
+            return day_of(now_ms, zone)
+        case Period.WEEK:
+            return week_of(now_ms, zone)
+        case Period.MONTH | Period.NONE:
+            return month_of(now_ms, zone)
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """Return a time zone by the name that was stored; UTC for none, and for one that is not known any more."""
+    if name is None or name not in zone_names():
+        return UTC
+    return ZoneInfo(name)
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """Return the names of all time zones (IANA)."""
+    return frozenset(available_timezones() - _NO_PLACES)
+
+
+def _around(now_ms: int, zone: tzinfo, first_of: Callable[[date], date], next_of: Callable[[date], date]) -> Window:
+    first = first_of(_date(now_ms, zone))
+    start_ms, end_ms = _start_of(first, zone), _start_of(next_of(first), zone)
+    # Where clocks are put back over midnight, an hour of the day before comes again: it counts for the new day.
+    if now_ms >= end_ms:
+        following = next_of(first)
+        return Window(end_ms, _start_of(next_of(following), zone))
+    return Window(start_ms, end_ms)
+
+
+def _start_of(day: date, zone: tzinfo) -> int:
+    """Return when a day begins: the first moment at which its clocks show it.
+
+    Midnight comes twice where clocks are put back over it (the first one counts), and not at all where they are put
+    forward over it: then it is reckoned by the old time, which may be some quarters after the day has begun.
+    """
+    midnight = int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
+    start_ms = midnight - midnight % QUARTER_MS
+    while _date(start_ms - 1, zone) >= day:
+        start_ms -= QUARTER_MS
+    return start_ms
+
+
+def _date(moment_ms: int, zone: tzinfo) -> date:
+    return datetime.fromtimestamp(moment_ms / 1000, zone).date()

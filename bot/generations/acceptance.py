@@ -10,17 +10,20 @@ from dataclasses import dataclass
 import structlog
 
 from bot.clock import Clock
-from bot.credits.quotas import SpendingPolicy, balance_of, hold_all
+from bot.credits.quotas import Given, Situation, SpendingPolicy, hold_all, look_up
+from bot.credits.rules import Bounds, LimitScope
 from bot.errors import ReferenceRefused
 from bot.generations.account import CREDITS_FACT, ProviderAccount
 from bot.generations.refusals import (
     DiskShort,
     MissingPermissions,
     NotAllowedHere,
+    OutOfBounds,
     PersonalUseOff,
     QueueFull,
     ServicePaused,
     TooManyAtOnce,
+    TooManyRunning,
 )
 from bot.generations.repository import DraftRow, GenerationsRepository
 from bot.generations.rules import check_rules
@@ -102,8 +105,9 @@ class Acceptance:
             known = await self._known(rows, origin)
             if known is not None:
                 return known
-            account_id, holds = await self._check_and_hold(tx, wanted, free_bytes, now_ms)
-            await self._write(rows, wanted, request_id, account_id, now_ms)
+            situation = await self._look_up(tx, origin, now_ms)
+            account_id, holds = await self._check_and_hold(tx, wanted, situation, free_bytes)
+            await self._write(rows, wanted, request_id, account_id, situation.given, now_ms)
             await rows.references.add(request_id, request.references)
             await rows.pictures.add(request_id, holds, wanted.prices)
             if origin.draft_id is not None:
@@ -134,12 +138,10 @@ class Acceptance:
         free_bytes, now_ms = self._store.free_bytes(), self._clock.now_ms()
 
         async def work(tx: Connection) -> None:
-            balance = await balance_of(
-                tx, self._limits.spending, now_ms=now_ms, guild_id=origin.guild_id, user_id=origin.user_id
-            )
-            await self._check_and_hold(tx, wanted, free_bytes, now_ms)
+            situation = await self._look_up(tx, origin, now_ms)
+            await self._check_and_hold(tx, wanted, situation, free_bytes)
             cost = sum(wanted.prices.values())
-            raise _OnlyLooked(Quote(cost, cost // request.count, balance))
+            raise _OnlyLooked(Quote(cost, cost // request.count, situation.balance, situation.bounds))
 
         try:
             await self._database.write(work)
@@ -181,30 +183,57 @@ class Acceptance:
         cost = sum(picture.price_credits for picture in await rows.pictures.of(request_id))
         return Accepted(request_id, cost, repeated=True, pressed_again=known is None)
 
+    async def _look_up(self, tx: Connection, origin: Origin, now_ms: int) -> Situation:
+        return await look_up(tx, self._limits.spending, origin.spender, now_ms=now_ms)
+
     async def _check_and_hold(
-        self, tx: Connection, wanted: _Wanted, free_bytes: int, now_ms: int
+        self, tx: Connection, wanted: _Wanted, situation: Situation, free_bytes: int
     ) -> tuple[int, dict[str, int]]:
         rows = GenerationsRepository(tx)
         spec = self._catalogue.get(wanted.model)
-        await check_rules(tx, wanted.request, wanted.origin, spec=spec, now_ms=now_ms)
-        ours_bytes = await check_sources(tx, wanted.request, wanted.origin, now_ms)
-        await self._check_room(rows, wanted, free_bytes, ours_bytes)
-        return await hold_all(
-            tx,
-            self._limits.spending,
-            now_ms=now_ms,
-            guild_id=wanted.origin.guild_id,
-            user_id=wanted.origin.user_id,
-            prices=dict(wanted.prices),
-            provider_left_credits=await _provider_left(rows),
-        )
+        await check_rules(tx, wanted.request, wanted.origin, spec=spec, now_ms=situation.now_ms)
+        ours_bytes = await check_sources(tx, wanted.request, wanted.origin, situation.now_ms)
+        self._check_bounds(wanted, situation.bounds)
+        await self._check_room(rows, wanted, situation.bounds, free_bytes, ours_bytes)
+        return await hold_all(tx, situation, wanted.prices, provider_left_credits=await _provider_left(rows))
 
-    async def _check_room(self, rows: GenerationsRepository, wanted: _Wanted, free_bytes: int, ours_bytes: int) -> None:
-        count = wanted.request.count
-        mine = await rows.pictures.count_in_work(user_id=wanted.origin.user_id)
-        if mine + count > self._limits.max_running_per_member:
-            raise TooManyAtOnce(mine, self._limits.max_running_per_member)
-        waiting = await rows.pictures.count_in_work()
+    def _check_bounds(self, wanted: _Wanted, bounds: Bounds) -> None:
+        """Keep to what the server's rules say of models, resolution and count."""
+        resolution, count = wanted.options.get("resolution"), wanted.request.count
+        said = []
+        if not bounds.allows_model(wanted.model):
+            labels = [spec.label for spec in self._catalogue.available() if bounds.allows_model(spec.id)]
+            others = f"You can use {' or '.join(labels)}." if labels else "No other model may be used either."
+            said.append(
+                f"By this server's rules you can't use {self._catalogue.get(wanted.model).label} here. {others}"
+            )
+        if not bounds.allows_resolution(resolution):
+            said.append(
+                f"By this server's rules your pictures have at most {bounds.resolution} here, not {resolution}."
+            )
+        if not bounds.allows_count(count):
+            most = "one picture" if bounds.count == 1 else f"{bounds.count} pictures"
+            said.append(f"By this server's rules you can ask for at most {most} at once here, not {count}.")
+        if said:
+            raise OutOfBounds(bounds, tuple(said))
+
+    async def _check_room(
+        self, rows: GenerationsRepository, wanted: _Wanted, bounds: Bounds, free_bytes: int, ours_bytes: int
+    ) -> None:
+        count, spender = wanted.request.count, wanted.origin.spender
+        crowd = await rows.pictures.crowd(
+            user_id=spender.user_id, guild_id=spender.guild_id, channel_id=spender.channel_id
+        )
+        if crowd.mine + count > self._limits.max_running_per_member:
+            raise TooManyAtOnce(crowd.mine, self._limits.max_running_per_member)
+        for scope, running, most in (
+            (LimitScope.MEMBER, crowd.running, bounds.running),
+            (LimitScope.CHANNEL, crowd.running_in_channel, bounds.running_in_channel),
+            (LimitScope.GUILD, crowd.running_in_server, bounds.running_in_server),
+        ):
+            if most is not None and running >= most:
+                raise TooManyRunning(scope, running=running, limit=most)
+        waiting = crowd.pictures
         if waiting + count > self._limits.max_waiting:
             raise QueueFull
         incoming = sum(image.size_bytes for image in wanted.request.references if isinstance(image, Attachment))
@@ -214,7 +243,13 @@ class Acceptance:
             raise DiskShort
 
     async def _write(
-        self, rows: GenerationsRepository, wanted: _Wanted, request_id: str, account_id: int, now_ms: int
+        self,
+        rows: GenerationsRepository,
+        wanted: _Wanted,
+        request_id: str,
+        account_id: int,
+        given: Given,
+        now_ms: int,
     ) -> None:
         request, origin = wanted.request, wanted.origin
         parent = request.parent
@@ -245,6 +280,9 @@ class Acceptance:
             style=request.style,
             place=origin.place,
             place_guild_id=origin.place_guild_id if origin.place_guild_id is not None else origin.guild_id,
+            quota_channel_id=origin.spender.channel_id,
+            quota_period=given.period,
+            quota_credits=given.credits,
         )
 
     # --- drafts: what a button or a modal will ask for ---
@@ -266,8 +304,7 @@ class Acceptance:
 
     async def draft(self, draft_id: str) -> Draft | None:
         """Return a draft, expired or taken or not; None when it was never there, or is long forgotten."""
-        async with self._database.read() as tx:
-            row = await GenerationsRepository(tx).drafts.get(draft_id)
+        row = await self._database.look(lambda tx: GenerationsRepository(tx).drafts.get(draft_id))
         if row is None:
             return None
         return Draft(

@@ -20,6 +20,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 
@@ -32,7 +33,7 @@ from bot.generations.repository import DeliveryRow, GenerationsRepository, Pictu
 from bot.generations.states import RESTING_STATES, DeliveryState, PictureState, RequestState, Rung
 from bot.generations.store import FileStore
 from bot.generations.values import PictureView, Place, RequestView
-from bot.generations.views import Views
+from bot.generations.views import Gathered, Views
 from bot.media import MIN_LIMIT_BYTES
 from bot.storage import Connection, Database
 
@@ -59,6 +60,15 @@ MAX_MACHINE_FAILURES = int(GIVE_UP_S / FAILED_WAIT_S)
 """Likewise of the machine's (a full disk): those pass when somebody looks after it."""
 
 _EDITS = frozenset({Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL})
+
+
+class _Ended(Protocol):
+    """How far a picture is."""
+
+    @property
+    def state(self) -> PictureState: ...
+    @property
+    def finished_at_ms(self) -> int | None: ...
 
 
 @dataclass
@@ -141,12 +151,11 @@ class Courier:
     async def _gave_up(self, request_id: str, error: Exception) -> bool:
         """Keep a result that can't be posted for an error of our own; False when there is none yet, or no database."""
         try:
-            async with self._database.read() as tx:
-                row = await GenerationsRepository(tx).deliveries.get(request_id)
+            row = await self._database.look(lambda tx: GenerationsRepository(tx).deliveries.get(request_id))
             view = await self._views.view(request_id)
             # What failed may have been a bar that moved on, while the result came: that one has not been tried yet.
             tried = row is not None and row.first_try_at_ms is not None
-            if row is None or view is None or not tried or not self._is_due(view.pictures, row):
+            if row is None or view is None or not tried or not self._is_due(view.pictures, row.state):
                 return False
             await self._end(request_id, DeliveryState.KEPT, type(error).__name__)
         except Exception:
@@ -162,44 +171,51 @@ class Courier:
         progress = _Progress()
         while True:
             news.clear()
-            # Most news changes nothing yet: what a card shows is gathered only when one is to be drawn.
-            async with self._database.read() as tx:
-                rows = GenerationsRepository(tx)
-                request, row = await rows.requests.get(request_id), await rows.deliveries.get(request_id)
-                if request is None or row is None or request.state is RequestState.VOID:
-                    return
-                if row.state in {DeliveryState.KEPT, DeliveryState.WITHDRAWN}:
-                    return
-                pictures = await rows.pictures.of(request_id)
-                due = self._is_due(pictures, row)
-                waits = row.state is DeliveryState.WAITING and request.state is RequestState.RUNNING
-                # However much news there is: Discord limits edits.
-                edit = not due and waits and not progress.over
-                if edit:
-                    next_edit_ms = self._first_edits.moment_ms() if next_edit_ms is None else next_edit_ms
-                    edit = self._clock.now_ms() >= next_edit_ms
-                view = (await self._views.of(tx, [request], with_balance=True))[0] if due or edit else None
+            standing = await self._database.look(lambda tx: GenerationsRepository(tx).deliveries.standing(request_id))
+            if standing is None or standing.request is RequestState.VOID:
+                return
+            if standing.delivery in {DeliveryState.KEPT, DeliveryState.WITHDRAWN}:
+                return
+            waits = standing.delivery is DeliveryState.WAITING and standing.request is RequestState.RUNNING
             wait_s = gap_s
-            if due and view is not None:
-                wait_s = await self._deliver(request, row, view, progress)
+            if self._is_due(standing.pictures, standing.delivery):
+                if (seen := await self._see(request_id)) is None:
+                    return
+                wait_s = await self._deliver(*seen, progress)
                 self._failures.pop(request_id, None)
-            elif row.state is not DeliveryState.WAITING:
-                if _is_over(pictures):
+            elif standing.delivery is not DeliveryState.WAITING:
+                if _is_over(standing.pictures):
                     self._forget(request_id)
                     return
                 wait_s = LAST_PROGRESS_GAP_S
-            elif waits and not progress.over and next_edit_ms is not None:
+            elif waits and not progress.over:
+                # However much news there is: Discord limits edits.
+                next_edit_ms = self._first_edits.moment_ms() if next_edit_ms is None else next_edit_ms
                 now_ms = self._clock.now_ms()
-                if edit and view is not None:
-                    await self._show_progress(request, row, view, progress)
+                if now_ms >= next_edit_ms:
+                    if (seen := await self._see(request_id)) is None:
+                        return
+                    await self._show_progress(*seen, progress)
                     gap_s = min(gap_s * 1.15, LAST_PROGRESS_GAP_S)
                     next_edit_ms = max(now_ms + int(gap_s * 1000), self._later_edits.moment_ms())
                 wait_s = max((next_edit_ms - now_ms) / 1000, 0.0)
             await wait_for_event(self._clock, news, wait_s)
 
-    def _is_due(self, pictures: Sequence[PictureView] | Sequence[PictureRow], row: DeliveryRow) -> bool:
-        if row.state is not DeliveryState.WAITING:
-            return row.state is DeliveryState.DUE
+    async def _see(self, request_id: str) -> tuple[RequestRow, DeliveryRow, RequestView] | None:
+        """Gather what a card shows; most news changes nothing yet, so it is done only when one is to be drawn."""
+
+        async def gather(tx: Connection) -> tuple[DeliveryRow | None, Gathered | None]:
+            row = await GenerationsRepository(tx).deliveries.get(request_id)
+            return row, await self._views.gather_one(tx, request_id)
+
+        row, gathered = await self._database.look(gather)
+        if row is None or gathered is None:
+            return None
+        return gathered.requests[0], row, self._views.draw(gathered)[0]
+
+    def _is_due(self, pictures: Sequence[_Ended], state: DeliveryState) -> bool:
+        if state is not DeliveryState.WAITING:
+            return state is DeliveryState.DUE
         if _is_over(pictures):
             return True
         first_ms = min(
@@ -414,5 +430,5 @@ def _total_bytes(files: Sequence[PostFile]) -> int:
     return sum(file.path.stat().st_size for file in files)
 
 
-def _is_over(pictures: Sequence[PictureView] | Sequence[PictureRow]) -> bool:
+def _is_over(pictures: Sequence[_Ended]) -> bool:
     return all(picture.state in RESTING_STATES for picture in pictures)

@@ -150,16 +150,14 @@ class Engine:
 
     async def _void_unacknowledged(self) -> None:
         now_ms = self._clock.now_ms()
-        async with self._database.read() as tx:
-            untold = await GenerationsRepository(tx).requests.untold_voids(now_ms)
+        untold = await self._database.look(lambda tx: GenerationsRepository(tx).requests.untold_voids(now_ms))
         for request in untold:  # we died between giving it back and saying so
             self._background(self._say_void(request), "void")
         await self._void(now_ms)
 
     async def _void(self, before_ms: int) -> None:
         """Void what was accepted until ``before_ms`` and is not acknowledged."""
-        async with self._database.read() as tx:
-            unseen = await GenerationsRepository(tx).requests.open(RequestState.ACCEPTED)
+        unseen = await self._database.look(lambda tx: GenerationsRepository(tx).requests.open(RequestState.ACCEPTED))
         for request in unseen:
             if request.created_at_ms > before_ms:
                 continue
@@ -222,13 +220,11 @@ class Engine:
         """Spool the references, then hand each picture on: to its place in the queue, or back to where it was."""
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            async with self._database.read() as tx:
-                request = await GenerationsRepository(tx).requests.get(request_id)
+            request = await self._database.look(lambda tx: GenerationsRepository(tx).requests.get(request_id))
             if request is None or request.state is not RequestState.RUNNING:
                 return
             ready = await self._guarded(lambda: self._references.spool(request), request_id)
-            async with self._database.read() as tx:
-                pictures = await GenerationsRepository(tx).pictures.of(request_id)
+            pictures = await self._database.look(lambda tx: GenerationsRepository(tx).pictures.of(request_id))
             for picture in pictures:
                 self._places.hand_on(request, picture, ready=bool(ready))
         finally:
@@ -252,8 +248,7 @@ class Engine:
                 if wait_s is not None:
                     await self._places.tell_of_our_error(request_id)
                     await self._clock.sleep(wait_s)
-        async with self._database.read() as tx:
-            pictures = await GenerationsRepository(tx).pictures.of(request_id)
+        pictures = await self._database.look(lambda tx: GenerationsRepository(tx).pictures.of(request_id))
         for picture in pictures:
             await self._painter.fail(picture.id, {PictureState.HELD}, InternalError())
         return None
@@ -276,8 +271,7 @@ class Engine:
     async def _look_around(self) -> None:
         """Pick up what nobody works on: its command was cancelled before it could acknowledge, or to wake us."""
         await self._void(self._clock.now_ms() - int(ACKNOWLEDGED_WITHIN_S * 1000))
-        async with self._database.read() as tx:
-            running = await GenerationsRepository(tx).requests.open(RequestState.RUNNING)
+        running = await self._database.look(lambda tx: GenerationsRepository(tx).requests.open(RequestState.RUNNING))
         for request in running:
             self.wake(request.id)
 
@@ -313,8 +307,9 @@ class Engine:
     async def _give_back_waiting(self) -> None:
         """Give back what was not submitted, since the operator's account can't be used; people are told."""
         code = self._account.closed_code or ""
-        async with self._database.read() as tx:
-            waiting = await GenerationsRepository(tx).pictures.in_states({PictureState.HELD})
+        waiting = await self._database.look(
+            lambda tx: GenerationsRepository(tx).pictures.in_states({PictureState.HELD})
+        )
         for picture in waiting:
             self._places.discard(picture.id)
             with structlog.contextvars.bound_contextvars(request_id=picture.request_id):

@@ -14,9 +14,10 @@ import structlog
 from bot.clock import Clock
 from bot.generations.house import THE_BOT, change_rules
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, LogLine
-from bot.generations.repository import GenerationsRepository, LineKind, LogLineRow
+from bot.generations.repository import ChangeRow, GenerationsRepository, LineKind, LogLineRow
 from bot.generations.rules import HouseRules
-from bot.generations.views import Views
+from bot.generations.values import RequestView
+from bot.generations.views import Gathered, Views
 from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,7 @@ MAX_WAITING: Final = 1000
 GIVEN_UP_AFTER_S: Final = 24 * 3600
 FIRST_WAIT_S: Final = 15.0
 MOST_WAIT_S: Final = 15 * 60.0
+_OF_REQUESTS: Final = frozenset({LineKind.REQUEST, LineKind.PRIVATE})
 
 
 class HouseLog:
@@ -63,11 +65,8 @@ class HouseLog:
 
     async def _post_message(self, guild_id: int) -> bool:
         """Post one message; returns whether another one may follow."""
-        async with self._database.read() as tx:
-            rows = GenerationsRepository(tx)
-            rules = HouseRules.of(await rows.rules.get(guild_id))
-            waiting = await rows.log_lines.next(guild_id, limit=LINES_A_MESSAGE)
-            lines = await self._told(tx, waiting)
+        rules, waiting, gathered, changes = await self._database.look(lambda tx: self._read(tx, guild_id))
+        lines = _told(waiting, self._views.draw(gathered), changes)
         if not waiting:
             return False
         ids = [line.id for line in waiting]
@@ -87,29 +86,17 @@ class HouseLog:
         self._next_try_ms.pop(guild_id, None)
         return True
 
-    async def _told(self, tx: Connection, waiting: list[LogLineRow]) -> list[LogLine]:
+    async def _read(
+        self, tx: Connection, guild_id: int
+    ) -> tuple[HouseRules, list[LogLineRow], Gathered, list[ChangeRow]]:
         rows = GenerationsRepository(tx)
-        of_requests = {LineKind.REQUEST, LineKind.PRIVATE}
-        request_ids = [line.ref for line in waiting if line.kind in of_requests and line.ref is not None]
-        found = await rows.requests.some(*request_ids) if request_ids else []
-        views = {view.id: view for view in await self._views.of(tx, found)}
+        rules = HouseRules.of(await rows.rules.get(guild_id))
+        waiting = await rows.log_lines.next(guild_id, limit=LINES_A_MESSAGE)
+        request_ids = [line.ref for line in waiting if line.kind in _OF_REQUESTS and line.ref is not None]
         change_ids = [int(line.ref) for line in waiting if line.kind == LineKind.CHANGE and line.ref is not None]
-        changes = {str(change.id): change for change in await rows.rules.changes_by_id(*change_ids)}
-        told = []
-        for line in waiting:
-            view, change = views.get(line.ref or ""), changes.get(line.ref or "")
-            if line.kind in of_requests and view is None:
-                continue  # it was forgotten meanwhile
-            told.append(
-                LogLine(
-                    line.created_at_ms,
-                    request=view if line.kind in of_requests else None,
-                    hidden=line.kind == LineKind.PRIVATE,
-                    change=change if line.kind == LineKind.CHANGE else None,
-                    words=line.words,
-                )
-            )
-        return told
+        found = await rows.requests.some(*request_ids) if request_ids else []
+        changes = await rows.rules.changes_by_id(*change_ids) if change_ids else []
+        return rules, waiting, await self._views.gather(tx, found), changes
 
     async def _failed(self, guild_id: int, waiting: list[LogLineRow], error: DeliveryError) -> None:
         self._wait(guild_id)
@@ -162,3 +149,24 @@ class HouseLog:
         wait_s = self._waits_s.get(guild_id, FIRST_WAIT_S)
         self._waits_s[guild_id] = min(wait_s * 2, MOST_WAIT_S)
         self._next_try_ms[guild_id] = self._clock.now_ms() + int(wait_s * 1000)
+
+
+def _told(waiting: list[LogLineRow], views: list[RequestView], changes: list[ChangeRow]) -> list[LogLine]:
+    view_of = {view.id: view for view in views}
+    change_of = {str(change.id): change for change in changes}
+    told = []
+    for line in waiting:
+        view = view_of.get(line.ref or "") if line.kind in _OF_REQUESTS else None
+        if line.kind in _OF_REQUESTS and view is None:
+            continue  # it was forgotten meanwhile
+        change = change_of.get(line.ref or "") if line.kind == LineKind.CHANGE else None
+        told.append(
+            LogLine(
+                line.created_at_ms,
+                request=view,
+                hidden=line.kind == LineKind.PRIVATE,
+                change=change,
+                words=line.words,
+            )
+        )
+    return told

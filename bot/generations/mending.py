@@ -8,8 +8,17 @@ from enum import StrEnum
 from itertools import islice
 
 from bot.credits.quotas import LimitScope, QuotaExceeded
+from bot.credits.rules import Bounds
 from bot.errors import BotError, ReferenceRefused, StorageDown
-from bot.generations.refusals import MissingPermissions, ModelNotAllowed, PrivateNotAllowed, Refused, TooManyAtOnce
+from bot.generations.refusals import (
+    MissingPermissions,
+    ModelNotAllowed,
+    OutOfBounds,
+    PrivateNotAllowed,
+    Refused,
+    TooManyAtOnce,
+    TooManyRunning,
+)
 from bot.generations.values import Attachment, GenerationRequest, ReferenceImage
 from bot.rivya import BadOption, Catalogue, ModelSpec
 
@@ -76,22 +85,27 @@ def mended(error: BotError, request: GenerationRequest | None, catalogue: Catalo
     return tuple(islice(_mended(error, request, catalogue), MOST_OFFERED)) if request is not None else ()
 
 
-def cheaper(request: GenerationRequest, catalogue: Catalogue) -> Mended | None:
-    """Return the same request for less: one picture instead of several, a smaller one, or by another model."""
+def cheaper(request: GenerationRequest, catalogue: Catalogue, bounds: Bounds | None = None) -> Mended | None:
+    """Return the same request for less: one picture instead of several, a smaller one, or by another model.
+
+    It keeps to ``bounds``.
+    """
     price = picture_price(catalogue, request)
     if price is None:
         return None
     if request.count > 1:
         return Mended(request.model_copy(update={"count": 1}), Change.FEWER, price, "1")
-    return next(_for_less(request, catalogue, price, price - 1), None)
+    return next(_for_less(request, catalogue, price, price - 1, bounds), None)
 
 
 def _mended(error: BotError, request: GenerationRequest, catalogue: Catalogue) -> Iterator[Mended]:
     match error:
-        case QuotaExceeded(scope=LimitScope.PROVIDER):
+        case QuotaExceeded(scope=LimitScope.PROVIDER) | TooManyRunning(limit=0):
             return
         case QuotaExceeded():
-            yield from _affordable(request, catalogue, error.left_credits)
+            yield from _affordable(request, catalogue, error.left_credits, error.bounds)
+        case OutOfBounds():
+            yield from _within(request, catalogue, error.bounds)
         case TooManyAtOnce():
             room = error.limit - error.running
             yield from _fewer(request, catalogue, room) if room > 0 else _same(request, catalogue)
@@ -109,12 +123,38 @@ def _mended(error: BotError, request: GenerationRequest, catalogue: Catalogue) -
             yield from _same(request, catalogue)
 
 
-def _affordable(request: GenerationRequest, catalogue: Catalogue, left_credits: int) -> Iterator[Mended]:
+def _affordable(
+    request: GenerationRequest, catalogue: Catalogue, left_credits: int, bounds: Bounds | None
+) -> Iterator[Mended]:
     price = picture_price(catalogue, request)
     if price is None:
         return
     yield from _fewer(request, catalogue, left_credits // price)
-    yield from _for_less(request, catalogue, price, left_credits)
+    yield from _for_less(request, catalogue, price, left_credits, bounds)
+
+
+def _within(request: GenerationRequest, catalogue: Catalogue, bounds: Bounds) -> Iterator[Mended]:
+    """Give what a server's rules allow: as large and as many as may be, by the same model or by those that may be."""
+    spec = catalogue.open_model(request.model)
+    for other in (spec,) if bounds.allows_model(spec.id) else _others(request, catalogue):
+        if not bounds.allows_model(other.id):
+            continue
+        options = _options_for(other, request)
+        size = other.options.get("resolution")
+        smaller = None
+        if size is not None and not bounds.allows_resolution(options.get("resolution", size.default)):
+            smaller = next((value for value in reversed(size.choices) if bounds.allows_resolution(value)), None)
+            if smaller is None:
+                continue
+            options["resolution"] = smaller
+        count = request.count if bounds.count is None else min(request.count, bounds.count)
+        changed = {"options": options, "count": count}
+        if other is not spec:
+            yield from _changed(request, catalogue, Change.MODEL, other.label, model=other.id, **changed)
+        elif smaller is not None:
+            yield from _changed(request, catalogue, Change.RESOLUTION, smaller, **changed)
+        else:
+            yield from _changed(request, catalogue, Change.FEWER, str(count), **changed)
 
 
 def _fewer(request: GenerationRequest, catalogue: Catalogue, most: int) -> Iterator[Mended]:
@@ -124,7 +164,7 @@ def _fewer(request: GenerationRequest, catalogue: Catalogue, most: int) -> Itera
 
 
 def _for_less(
-    request: GenerationRequest, catalogue: Catalogue, price_credits: int, left_credits: int
+    request: GenerationRequest, catalogue: Catalogue, price_credits: int, left_credits: int, bounds: Bounds | None
 ) -> Iterator[Mended]:
     """Give a smaller size, then another model, where one picture costs less than ``price_credits``."""
     spec = catalogue.open_model(request.model)
@@ -134,29 +174,39 @@ def _for_less(
         smaller = size.choices[: size.choices.index(asked)] if asked in size.choices else ()
         for value in reversed(smaller):
             options = {**request.options, "resolution": value}
-            found = _fitting(request, catalogue, left_credits, price_credits, options=options)
+            found = _fitting(request, catalogue, left_credits, price_credits, bounds, options=options)
             if found is not None:
                 yield Mended(found[0], Change.RESOLUTION, found[1], value)
                 break
     dearest_first = sorted(_others(request, catalogue), key=lambda other: -_price(catalogue, other, request))
     for other in dearest_first:
         options = _options_for(other, request)
-        found = _fitting(request, catalogue, left_credits, price_credits, model=other.id, options=options)
+        found = _fitting(request, catalogue, left_credits, price_credits, bounds, model=other.id, options=options)
         if found is not None:
             yield Mended(found[0], Change.MODEL, found[1], other.label)
             break
 
 
 def _fitting(
-    request: GenerationRequest, catalogue: Catalogue, left_credits: int, under_credits: int, **values: object
-) -> tuple[GenerationRequest, int] | None:
-    """Change a request, and take as many pictures as fit; None where one is no cheaper, or can't be paid."""
+    request: GenerationRequest, catalogue: Catalogue, left_credits: int, under_credits: int, bounds: Bounds | None,
+    **values: object,
+) -> tuple[GenerationRequest, int] | None:  # fmt: skip
+    """Change a request, and take as many pictures as fit; None where one is no cheaper, or can't be had."""
     changed = request.model_copy(update=values)
     price = picture_price(catalogue, changed)
+    if bounds is not None and not _is_allowed(changed, catalogue, bounds):
+        return None
     if price is None or price >= under_credits or price > left_credits:
         return None
     count = min(request.count, left_credits // price)
     return changed.model_copy(update={"count": count}), price * count
+
+
+def _is_allowed(request: GenerationRequest, catalogue: Catalogue, bounds: Bounds) -> bool:
+    spec = catalogue.open_model(request.model)
+    size = spec.options.get("resolution")
+    resolution = request.options.get("resolution", size.default) if size is not None else None
+    return bounds.allows(spec.id, resolution, request.count)
 
 
 def _taken(error: BadOption, request: GenerationRequest, catalogue: Catalogue) -> Iterator[Mended]:

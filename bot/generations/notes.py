@@ -26,8 +26,7 @@ class Notes:
     async def trouble(self, request_id: str, trouble: str | None) -> None:
         """Note what ``request_id`` waits for; None when all is well again."""
         if request_id not in self._known:
-            async with self._database.read() as tx:
-                request = await GenerationsRepository(tx).requests.get(request_id)
+            request = await self._database.look(lambda tx: GenerationsRepository(tx).requests.get(request_id))
             self._known[request_id] = request.trouble if request else None
         if self._known[request_id] == trouble:
             return

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bot.errors import BotError
 from bot.generations.fetching import Fetching
-from bot.generations.repository import GenerationsRepository, PictureRow
+from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.stages import Endings, Tools
 from bot.generations.states import RESTING_STATES, PictureState
 from bot.generations.submitting import Submitting
 from bot.generations.waiting import Waiting
+from bot.storage import Connection
 
 
 class Painter:
@@ -38,10 +39,7 @@ class Painter:
         """Take a picture as far as it goes: until it is final, or rests (late or unknown)."""
         begun_ms = self._clock.now_ms()  # patience is counted from here: the queue may have been long
         while True:
-            async with self._database.read() as tx:
-                rows = GenerationsRepository(tx)
-                picture = await rows.pictures.get(picture_id)
-                request = await rows.requests.get(picture.request_id) if picture else None
+            picture, request = await self._database.look(lambda tx: _read(tx, picture_id))
             if picture is None or request is None or picture.state in RESTING_STATES:
                 return
             match picture.state:
@@ -53,3 +51,9 @@ class Painter:
                     await self._waiting.wait(request, picture)
                 case PictureState.FETCHING:
                     await self._fetching.fetch(request, picture)
+
+
+async def _read(tx: Connection, picture_id: str) -> tuple[PictureRow | None, RequestRow | None]:
+    rows = GenerationsRepository(tx)
+    picture = await rows.pictures.get(picture_id)
+    return picture, await rows.requests.get(picture.request_id) if picture is not None else None

@@ -145,8 +145,7 @@ class Places:
     async def _is_final(self, picture_id: str) -> bool:
         """Tell whether nothing is left to do for a picture; False when the database can't say."""
         try:
-            async with self._database.read() as tx:
-                picture = await GenerationsRepository(tx).pictures.get(picture_id)
+            picture = await self._database.look(lambda tx: GenerationsRepository(tx).pictures.get(picture_id))
         except Exception:
             log.exception("picture.unread", picture_id=picture_id)
             return False

@@ -66,8 +66,7 @@ class PreferencesBook:
 
     async def of(self, user_id: int) -> Preferences:
         """Return a person's preferences."""
-        async with self._database.read() as tx:
-            row = await GenerationsRepository(tx).preferences.get(user_id)
+        row = await self._database.look(lambda tx: GenerationsRepository(tx).preferences.get(user_id))
         if row is None:
             return Preferences()
         return Preferences(
@@ -90,14 +89,12 @@ class PreferencesBook:
 
     async def styles(self, user_id: int) -> list[Style]:
         """Return a person's styles, by name."""
-        async with self._database.read() as tx:
-            rows = await GenerationsRepository(tx).preferences.styles_of(user_id)
+        rows = await self._database.look(lambda tx: GenerationsRepository(tx).preferences.styles_of(user_id))
         return [Style(row.name, row.suffix, row.id) for row in rows]
 
     async def style(self, user_id: int, name: str) -> Style | None:
         """Return a person's style by its name, whatever its case."""
-        async with self._database.read() as tx:
-            row = await GenerationsRepository(tx).preferences.style(user_id, _key(name))
+        row = await self._database.look(lambda tx: GenerationsRepository(tx).preferences.style(user_id, _key(name)))
         return Style(row.name, row.suffix, row.id) if row is not None else None
 
     async def style_at(self, user_id: int, style_id: int) -> Style | None:

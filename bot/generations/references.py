@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from bot.generations.states import UNSENT_STATES, FailureCode, PictureState, Ref
 from bot.generations.store import FileStore
 from bot.generations.values import Trouble
 from bot.media import fit, prepare_reference, remove_quietly, sync_folder
-from bot.rivya import Catalogue, ReferenceUrl, RivyaClient
+from bot.rivya import Catalogue, ReferenceUrl, RivyaClient, RivyaError
 from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,11 @@ FETCH_WAITS_S = (1.0, 3.0, 8.0, 20.0, 40.0)
 
 
 class ReferenceStage:
-    """Brings a request's references to disk and to the provider; each step is in the rows before the next begins."""
+    """Brings a request's references to disk and to the provider; each step is in the rows before the next begins.
+
+    ``has_place`` tells whether a request that is ready would be worked on at once: then each reference goes up as soon
+    as it is checked, while the next one is.
+    """
 
     def __init__(
         self,
@@ -51,7 +56,9 @@ class ReferenceStage:
         store: FileStore,
         notes: Notes,
         clock: Clock,
+        has_place: Callable[[], bool],
     ) -> None:
+        self._has_place = has_place
         self._database = database
         self._client = client
         self._catalogue = catalogue
@@ -118,6 +125,16 @@ class ReferenceStage:
         }
         await self._database.write(lambda tx: GenerationsRepository(tx).references.change(image.id, **values))
         log.info("reference.spooled", position=image.position, size_bytes=prepared.size_bytes)
+        if self._has_place():
+            await self._upload_early(request, replace(image, path=self._store.relative(final), mime=prepared.mime))
+
+    async def _upload_early(self, request: RequestRow, image: ReferenceRow) -> None:
+        """Upload what is ready while others are not; what does not work now is tried with patience at submission."""
+        try:
+            async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
+                await self._upload_one(request, image)
+        except (RivyaError, OSError) as error:
+            log.info("reference.not_uploaded_early", position=image.position, error=type(error).__name__)
 
     @asynccontextmanager
     async def _bytes_of(self, request: RequestRow, image: ReferenceRow, max_bytes: int) -> AsyncIterator[Path]:
@@ -131,8 +148,7 @@ class ReferenceStage:
             finally:
                 await asyncio.to_thread(remove_quietly, raw)
             return
-        async with self._database.read() as tx:
-            source = await find_source(tx, image.source_kind, image.source_id or "")
+        source = await self._database.look(lambda tx: find_source(tx, image.source_kind, image.source_id or ""))
         path = self._store.absolute(source.path) if source is not None and source.path is not None else None
         if path is None or not await asyncio.to_thread(path.exists):
             raise ReferenceRefused(image.filename, NO_LONGER_KEPT)
@@ -223,8 +239,7 @@ class ReferenceStage:
         return bool(old)
 
     async def _references(self, request_id: str) -> list[ReferenceRow]:
-        async with self._database.read() as tx:
-            return await GenerationsRepository(tx).references.of(request_id)
+        return await self._database.look(lambda tx: GenerationsRepository(tx).references.of(request_id))
 
     async def _upload_one(self, request: RequestRow, image: ReferenceRow) -> None:
         uploaded = await self._client.upload(

@@ -13,6 +13,8 @@
     │   ├── ModelNotAllowed, PrivateNotAllowed, TermBlocked
     │   └── SlowMode          too soon after this member's last request
     ├── TooManyAtOnce         this member has enough in work already
+    ├── TooManyRunning        an admin's rule allows no more requests at the same time
+    ├── OutOfBounds           an admin's rule allows no such model, resolution or count
     ├── QueueFull             the bot has enough waiting already
     ├── Restarting            the bot is being stopped
     ├── ServicePaused         the operator's account can't be used now
@@ -23,6 +25,7 @@
 
 from __future__ import annotations
 
+from bot.credits.rules import Bounds, LimitScope
 from bot.errors import BotError
 
 
@@ -221,6 +224,44 @@ class TooManyAtOnce(Refused):
             f"At most {self.limit} of your pictures may be in work at the same time; {now}. "
             "Try again when one is done, or ask for fewer."
         )
+
+
+class TooManyRunning(Refused):
+    """The server's rules allow no more requests in work at the same time: the member, in a channel, or in all of it."""
+
+    code = "too_many_running"
+    retryable = True
+
+    def __init__(self, scope: LimitScope, *, running: int, limit: int) -> None:
+        super().__init__(f"{scope}: {running} of {limit}")
+        self.scope = scope
+        self.running = running
+        self.limit = limit
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        place = {LimitScope.CHANNEL: "in this channel", LimitScope.GUILD: "in this server"}.get(self.scope, "here")
+        mine = self.scope is LimitScope.MEMBER
+        if not self.limit:
+            whose = "you may" if mine else "nobody may"
+            return f"By this server's rules {whose} ask for pictures {place}. Its admins can change that."
+        if self.limit == 1:
+            most = f"Only one {'of your requests' if mine else 'request'} may be in work {place} at the same time"
+        else:
+            most = f"At most {self.limit} {'of your ' if mine else ''}requests may be in work {place} at the same time"
+        now = "1 is now" if self.running == 1 else f"{self.running} are now"
+        return f"{most}; {now}. Try again when one is done."
+
+
+class OutOfBounds(Refused):
+    """The server's rules allow no such model, resolution or number of pictures; ``sentences`` say which."""
+
+    code = "out_of_bounds"
+
+    def __init__(self, bounds: Bounds, sentences: tuple[str, ...]) -> None:
+        super().__init__("; ".join(sentences), user_message=" ".join(sentences))
+        self.bounds = bounds
 
 
 class QueueFull(Refused):

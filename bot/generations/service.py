@@ -12,6 +12,7 @@ from bot.clock import Clock
 from bot.credits.ledger import Balance, Ledger
 from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository, Entry
+from bot.credits.rules import Spender
 from bot.generations.acceptance import Acceptance
 from bot.generations.house import note_request
 from bot.generations.repository import GenerationsRepository, RequestRow
@@ -197,8 +198,7 @@ class Generations:
 
     async def open_requests(self, user_id: int) -> list[RequestRow]:
         """Return a person's requests in work, newest first."""
-        async with self._database.read() as tx:
-            return await GenerationsRepository(tx).requests.running_of(user_id)
+        return await self._database.look(lambda tx: GenerationsRepository(tx).requests.running_of(user_id))
 
     async def in_work(self, user_id: int, *, limit: int) -> tuple[list[RequestView], int]:
         """Return a person's newest requests in work, wherever they stand, and how many there are."""
@@ -208,8 +208,7 @@ class Generations:
 
     async def load(self, guild_id: int | None) -> tuple[Load, Load]:
         """Return what is in work for a guild (None: for personal use), and for all together."""
-        async with self._database.read() as tx:
-            return await GenerationsRepository(tx).pictures.load(guild_id)
+        return await self._database.look(lambda tx: GenerationsRepository(tx).pictures.load(guild_id))
 
     async def by_reference(self, user_id: int, reference: str) -> RequestView | None:
         """Return a person's newest request with this short id (see ``RequestView.reference``)."""
@@ -312,10 +311,10 @@ class Generations:
 
         await self._database.write(work)
 
-    async def balance(self, *, user_id: int, guild_id: int | None) -> Balance:
+    async def balance(self, spender: Spender) -> Balance:
         """Return how a person stands."""
-        async with self._database.read() as tx:
-            return await balance_of(tx, self._spending, now_ms=self._clock.now_ms(), guild_id=guild_id, user_id=user_id)
+        now_ms = self._clock.now_ms()
+        return await self._database.look(lambda tx: balance_of(tx, self._spending, spender, now_ms=now_ms))
 
     async def statement(self, *, user_id: int, guild_id: int | None, limit: int = 8) -> list[Entry]:
         """Return a person's newest ledger entries."""
@@ -327,8 +326,7 @@ class Generations:
 
     async def fact(self, name: str) -> str | None:
         """Return something the bot remembers about itself."""
-        async with self._database.read() as tx:
-            found = await GenerationsRepository(tx).memory.fact(name)
+        found = await self._database.look(lambda tx: GenerationsRepository(tx).memory.fact(name))
         return found[0] if found else None
 
     async def remember(self, name: str, value: str) -> None:

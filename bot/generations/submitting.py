@@ -61,11 +61,22 @@ class Submitting(Stage):
         number = picture.attempt + 1
         now_ms = self._clock.now_ms()
 
+        attempt = AttemptRow(
+            picture_id=picture.id,
+            number=number,
+            idempotency_key=f"nbb-{picture.id}-{number}",
+            body=body,
+            committed_at_ms=now_ms,
+            first_sent_at_ms=now_ms,
+            outcome=None,
+            ended_at_ms=None,
+        )
+
         async def commit(tx: Connection) -> bool:
             rows = GenerationsRepository(tx)
             won = await rows.pictures.move(picture.id, {PictureState.HELD}, PictureState.SUBMITTING, attempt=number)
             if won:  # else it was cancelled meanwhile
-                await rows.attempts.add(picture.id, number, f"nbb-{picture.id}-{number}", body, now_ms)
+                await rows.attempts.add(attempt)
             return won
 
         if self._stopping.is_set():
@@ -75,12 +86,13 @@ class Submitting(Stage):
                 return
             log.info("picture.submitting", picture_id=picture.id, attempt=number)
             self._changed(request.id)
-            await self._send(request, picture, begun_ms, answered_before=True, number=number)
+            await self._send(request, picture, attempt, begun_ms, answered_before=True)
 
     async def resume(self, request: RequestRow, picture: PictureRow, begun_ms: int) -> None:
         """Go on with an attempt that was committed before a crash: it may have been sent."""
         async with self._creation():
-            await self._send(request, picture, begun_ms, answered_before=False)
+            attempt = await self._attempt(picture.id, picture.attempt)
+            await self._send(request, picture, attempt, begun_ms, answered_before=False)
 
     @asynccontextmanager
     async def _creation(self) -> AsyncIterator[None]:
@@ -97,16 +109,15 @@ class Submitting(Stage):
         self,
         request: RequestRow,
         picture: PictureRow,
+        attempt: AttemptRow,
         begun_ms: int,
         *,
         answered_before: bool,
-        number: int | None = None,
     ) -> None:
         """Send the committed attempt until it is answered or can't be trusted to be.
 
         ``answered_before`` False: a call under this key may be out there unanswered (we were killed in the middle).
         """
-        attempt = await self._attempt(picture.id, number or picture.attempt)
         doubtful = not answered_before
         waits = backoff(self._rng, first_s=1.0, cap_s=8.0)
         while True:
@@ -139,8 +150,7 @@ class Submitting(Stage):
                 return
 
     async def _attempt(self, picture_id: str, number: int) -> AttemptRow:
-        async with self._database.read() as tx:
-            attempt = await GenerationsRepository(tx).attempts.get(picture_id, number)
+        attempt = await self._database.look(lambda tx: GenerationsRepository(tx).attempts.get(picture_id, number))
         if attempt is None:
             raise AssertionError(f"{picture_id} is submitting without an attempt")
         return attempt

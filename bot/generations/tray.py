@@ -132,8 +132,7 @@ class Tray:
 
     async def contents(self, user_id: int) -> list[TrayImage]:
         """Return what is in a person's tray, oldest first."""
-        async with self._database.read() as tx:
-            rows = await GenerationsRepository(tx).tray.of(user_id, self._clock.now_ms())
+        rows = await self._database.look(lambda tx: GenerationsRepository(tx).tray.of(user_id, self._clock.now_ms()))
         return [_image(row, self._store) for row in rows if row.path is not None]
 
     async def add(
@@ -240,8 +239,7 @@ class Tray:
             finally:
                 await asyncio.to_thread(remove_quietly, raw)
             return
-        async with self._database.read() as tx:
-            source = await find_source(tx, image.kind, image.id)
+        source = await self._database.look(lambda tx: find_source(tx, image.kind, image.id))
         if source is None or source.path is None:
             raise ReferenceRefused(image.filename, NO_LONGER_KEPT)
         if not viewer.may_use(source):

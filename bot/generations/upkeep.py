@@ -78,8 +78,7 @@ class Upkeep:
 
     async def make_room(self) -> None:
         """Remove results past the ceiling (the oldest delivered first) and undelivered ones whose time is over."""
-        async with self._database.read() as tx:
-            kept = await GenerationsRepository(tx).pictures.kept_bytes()
+        kept = await self._database.look(lambda tx: GenerationsRepository(tx).pictures.kept_bytes())
         now_ms = self._clock.now_ms()
         for picture, _ in _to_drop(kept, self._results_max_bytes, now_ms):
             # The row first: a row that promises bytes which are gone would be worse than a stray file.

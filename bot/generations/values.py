@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.credits.ledger import Balance
+from bot.credits.rules import Bounds, Spender
 from bot.generations.states import DeliveryState, PictureState, ReferenceState, RequestState
 
 MAX_PICTURES = 4
@@ -137,6 +138,18 @@ class Origin:
     parent_channel_id: int | None = None
     age_restricted: bool = False
 
+    @property
+    def spender(self) -> Spender:
+        """Who pays for it, and by which rules: a thread counts for its channel, personal use for none."""
+        in_guild = self.guild_id is not None
+        return Spender(
+            user_id=self.user_id,
+            guild_id=self.guild_id,
+            role_ids=self.standing.role_ids,
+            joined_at_ms=self.standing.joined_at_ms,
+            channel_id=(self.parent_channel_id or self.channel_id) if in_guild else None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -157,6 +170,8 @@ class Quote:
     cost_credits: int
     picture_credits: int
     balance: Balance
+    bounds: Bounds | None = None
+    """What is to be kept to by whatever is offered instead."""
 
     @property
     def left_credits(self) -> int | None:

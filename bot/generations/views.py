@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.clock import Clock
-from bot.credits.quotas import SpendingPolicy, balance_of
+from bot.credits.ledger import Balance
+from bot.credits.quotas import Given, SpendingPolicy, balance_of
+from bot.credits.rules import Spender
+from bot.credits.windows import Period
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import WRITE_OFF_AFTER_S
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import Derived, PictureView, Place, ReferenceView, RelativeView, RequestView
 from bot.rivya import Catalogue, DurationBook
 from bot.storage import Connection, Database
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What the database knows of some requests, from one snapshot; by their ids."""
+
+    requests: Sequence[RequestRow]
+    deliveries: Mapping[str, DeliveryRow]
+    pictures: Mapping[str, Sequence[PictureView]]
+    references: Mapping[str, Sequence[ReferenceView]]
+    parents: Mapping[str, RelativeView]
+    galleries: Collection[int]
+    balances: Mapping[str, Balance]
+    telling_of_private: Collection[int]
+    """The servers whose log shows the prompts of private pictures."""
 
 
 class Views:
@@ -39,15 +58,20 @@ class Views:
 
     async def view(self, request_id: str) -> RequestView | None:
         """Return the view of one request with its owner's balance, all from one snapshot."""
-        async with self._database.read() as tx:
-            request = await GenerationsRepository(tx).requests.get(request_id)
-            if request is None:
-                return None
-            (view,) = await self.of(tx, [request], with_balance=True)
-            return view
+        gathered = await self._database.look(lambda tx: self.gather_one(tx, request_id))
+        return self.draw(gathered)[0] if gathered is not None else None
 
     async def of(self, tx: Connection, found: Sequence[RequestRow], *, with_balance: bool = False) -> list[RequestView]:
-        """Return the views of several requests, in their order."""
+        """Return the views of several requests, in their order; on the event loop only."""
+        return self.draw(await self.gather(tx, found, with_balance=with_balance))
+
+    async def gather_one(self, tx: Connection, request_id: str) -> Gathered | None:
+        """Read what the view of one request is made of, with its owner's balance; None when there is none."""
+        request = await GenerationsRepository(tx).requests.get(request_id)
+        return await self.gather(tx, [request], with_balance=True) if request is not None else None
+
+    async def gather(self, tx: Connection, found: Sequence[RequestRow], *, with_balance: bool = False) -> Gathered:
+        """Read what views are made of; on any thread, since nothing but rows is looked at."""
         rows = GenerationsRepository(tx)
         ids = [request.id for request in found]
         deliveries = {delivery.request_id: delivery for delivery in await rows.deliveries.of(*ids)}
@@ -87,20 +111,31 @@ class Views:
                     source_id=image.source_id,
                 )
             )
-        parents = await self.parents(tx, found)
         guild_ids = {request.place_guild_id for request in found if request.place_guild_id is not None}
-        galleries = await rows.guilds.with_gallery(*guild_ids) if guild_ids else set()
         private_in = {r.guild_id for r in found if r.private and r.guild_id is not None}
-        told_in = await rows.rules.telling_of_private(*private_in) if private_in else frozenset()
+        balances = {}
+        if with_balance:
+            now_ms = self._clock.now_ms()
+            for request in found:
+                balances[request.id] = await self._balance(tx, request, now_ms)
+        return Gathered(
+            requests=found,
+            deliveries=deliveries,
+            pictures=pictures,
+            references=references,
+            parents=await self.parents(tx, found),
+            galleries=await rows.guilds.with_gallery(*guild_ids) if guild_ids else set(),
+            balances=balances,
+            telling_of_private=await rows.rules.telling_of_private(*private_in) if private_in else frozenset(),
+        )
+
+    def draw(self, gathered: Gathered) -> list[RequestView]:
+        """Make views of what was read and of what is known in memory; on the event loop only."""
+        pictures, references = gathered.pictures, gathered.references
         now_ms = self._clock.now_ms()
         views = []
-        for request in found:
-            delivery = deliveries[request.id]
-            balance = None
-            if with_balance:
-                balance = await balance_of(
-                    tx, self._spending, now_ms=now_ms, guild_id=request.guild_id, user_id=request.user_id
-                )
+        for request in gathered.requests:
+            delivery = gathered.deliveries[request.id]
             position = self._position(request.id)
             lately_s = self._durations.lately_s(request.model, request.resolution)
             views.append(
@@ -129,18 +164,27 @@ class Views:
                     expected_s=lately_s,
                     expected_at_ms=self._expected_at(pictures[request.id], position, lately_s, now_ms),
                     now_ms=now_ms,
-                    balance=balance,
+                    balance=gathered.balances.get(request.id),
                     place=Place(request.place),
                     place_guild_id=request.place_guild_id,
                     style=request.style,
-                    parent=parents.get(request.id),
+                    parent=gathered.parents.get(request.id),
                     removed_by=request.removed_by,
                     prices=self._catalogue.prices(request.model),
-                    has_gallery=request.place_guild_id in galleries,
-                    log_shows_private=bool(request.private) and request.guild_id in told_in,
+                    has_gallery=request.place_guild_id in gathered.galleries,
+                    log_shows_private=bool(request.private) and request.guild_id in gathered.telling_of_private,
                 )
             )
         return views
+
+    async def _balance(self, tx: Connection, request: RequestRow, now_ms: int) -> Balance:
+        """Return how its person stands now, by the allowance that bound when the request was accepted."""
+        spender = Spender(request.user_id, request.guild_id, channel_id=request.quota_channel_id)
+        if request.quota_period is not None:
+            given = Given(Period(request.quota_period), request.quota_credits)
+        else:
+            given = Given(Period.MONTH, self._spending.allowance_of(request.guild_id))
+        return await balance_of(tx, self._spending, spender, now_ms=now_ms, given=given)
 
     def _expected_at(
         self, made: Sequence[PictureView], position: int | None, lately_s: float | None, now_ms: int

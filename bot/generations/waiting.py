@@ -17,11 +17,14 @@ from bot.rivya import (
     RivyaError,
     Task,
     TaskStatus,
+    took_about_s,
 )
 from bot.storage import Connection
 
 log = structlog.get_logger(__name__)
 
+FRESH_S = 2.0
+"""A picture that was submitted this long ago was not asked for yet."""
 LATE_LOOK_S = 300
 """How often a late picture is asked for in its first day; afterwards every six hours for a week."""
 VERY_LATE_LOOK_S = 6 * 3600
@@ -43,6 +46,8 @@ class Waiting(Stage):
         silence = backoff(self._rng, first_s=4.0, cap_s=30.0)
         pause_s: float | None = None
         heard = False
+        # Unknown when somebody else waited before us, and was killed.
+        open_at_s = 0.0 if self._clock.now_ms() - submitted_ms < FRESH_S * 1000 else None
         while True:
             elapsed_s = (self._clock.now_ms() - submitted_ms) / 1000
             if elapsed_s > max(45.0, 2 * expected_s) and pause_s is None:
@@ -61,8 +66,13 @@ class Waiting(Stage):
                     await self._notes.trouble(request.id, None)
                     pause_s, silence = None, backoff(self._rng, first_s=4.0, cap_s=30.0)
                 heard = True
+                asked_at_s = (self._clock.now_ms() - submitted_ms) / 1000
                 if await self._ended(request, picture, task):
+                    took_s = took_about_s(task.took_s, open_at_s=open_at_s, ended_at_s=asked_at_s)
+                    if task.status is TaskStatus.SUCCEEDED and took_s is not None:
+                        self._durations.record(request.model, request.resolution, took_s)
                     return
+                open_at_s = asked_at_s
             # After the question, never before it: we may have been away for longer than the deadline.
             if self._clock.now_ms() >= deadline_ms:
                 await self._late(request, picture)
@@ -103,8 +113,6 @@ class Waiting(Stage):
 
         if await self._database.write(work):
             log.info("picture.painted", picture_id=picture.id, final_credits=final_credits)
-            if picture.submitted_at_ms is not None and picture.state is PictureState.PAINTING:
-                self._durations.record(request.model, request.resolution, (now_ms - picture.submitted_at_ms) / 1000)
             await self._learn(request, final_credits)
             self._changed(request.id)
         return True
@@ -128,8 +136,7 @@ class Waiting(Stage):
 
     async def look_again(self, picture: PictureRow) -> bool:
         """Ask after a late picture, or end an unknown one whose day is over; True when it can be driven on."""
-        async with self._database.read() as tx:
-            request = await GenerationsRepository(tx).requests.get(picture.request_id)
+        request = await self._database.look(lambda tx: GenerationsRepository(tx).requests.get(picture.request_id))
         if request is None:
             return False
         if picture.state is PictureState.UNKNOWN:

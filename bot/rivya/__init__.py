@@ -31,7 +31,7 @@ from bot.rivya.errors import (
     from_code,
     user_message_for,
 )
-from bot.rivya.polling import DurationBook, RequestBudget
+from bot.rivya.polling import DurationBook, RequestBudget, took_about_s
 from bot.rivya.schemas import ModelInfo, Task, TaskError, TaskStatus, UploadedFile
 
 __all__ = [
@@ -77,5 +77,6 @@ __all__ = [
     "WebhookUrlRejected",
     "from_code",
     "open_http",
+    "took_about_s",
     "user_message_for",
 ]

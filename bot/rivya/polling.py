@@ -26,6 +26,8 @@ BACK_OFF_CAP_S = 30.0
 """After the last planned poll: 5 s, then each wait doubled, 30 s at most (our choice)."""
 
 KEPT_DURATIONS = 200
+NEWS_SHARE = 10
+"""A plan is made anew when a tenth of what it was made from has come in since: one costs some milliseconds."""
 PRIOR_S = (8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 16.0, 18.0, 21.0, 25.0, 31.0, 40.0)
 """What we guess before anything was seen: the service states no times."""
 
@@ -47,13 +49,19 @@ class DurationBook:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str | None], deque[float]] = {}
         self._plans: dict[tuple[str, str | None], tuple[float, ...]] = {}
+        self._news: dict[tuple[str, str | None], int] = {}
 
     def record(self, model: str, resolution: str | None, duration_s: float) -> None:
         """Note that a picture succeeded ``duration_s`` seconds after it was submitted."""
         if duration_s <= 0:
             return
-        self._seen.setdefault((model, resolution), deque(maxlen=KEPT_DURATIONS)).append(duration_s)
-        self._plans.pop((model, resolution), None)
+        kind = (model, resolution)
+        seen = self._seen.setdefault(kind, deque(maxlen=KEPT_DURATIONS))
+        seen.append(duration_s)
+        self._news[kind] = self._news.get(kind, 0) + 1
+        if self._news[kind] * NEWS_SHARE >= len(seen):
+            self._plans.pop(kind, None)
+            self._news[kind] = 0
 
     def expected_s(self, model: str, resolution: str | None) -> float:
         """Return how long such a picture takes: the median, in seconds."""
@@ -74,6 +82,18 @@ class DurationBook:
     def _sample(self, model: str, resolution: str | None) -> list[float]:
         seen = self._seen.get((model, resolution), ())
         return [*seen, *_spread(PRIOR_S, len(PRIOR_S) - len(seen))]
+
+
+def took_about_s(said_s: float | None, *, open_at_s: float | None, ended_at_s: float) -> float | None:
+    """Return how long a picture took that was not done yet at ``open_at_s`` and was done at ``ended_at_s``.
+
+    What the service says by its own clock (``said_s``) is taken if it lies between the two; else it is the middle.
+    Never simply the moment at which we asked: whoever learns from that never learns to ask earlier. None when nobody
+    asked in between (``open_at_s`` None) and the service does not say.
+    """
+    if said_s is not None and (open_at_s or 0.0) < said_s <= ended_at_s:
+        return said_s
+    return (open_at_s + ended_at_s) / 2 if open_at_s is not None else None
 
 
 def next_wait_s(plan_s: Sequence[float], elapsed_s: float) -> float:

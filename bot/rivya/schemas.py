@@ -7,7 +7,7 @@ not cost anyone a paid picture. Only what we can't do without (an id, a URL, a b
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -37,9 +37,10 @@ def _whole(value: object) -> int | None:
 
 def _time(value: object) -> datetime | None:
     try:
-        return None if value is None else _AS_TIME.validate_python(value)
+        found = None if value is None else _AS_TIME.validate_python(value)
     except ValidationError:
         return None
+    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
 
 
 def _text(value: object) -> str:
@@ -102,6 +103,13 @@ class Task(Answer):
     updated_at: TimeOrNone = None
     result: TaskResult = TaskResult()
     error: TaskError | None = None
+
+    @property
+    def took_s(self) -> float | None:
+        """Seconds from its creation to its last change, by the service's own clock; None where it does not say."""
+        if self.created_at is None or self.updated_at is None:
+            return None
+        return (self.updated_at - self.created_at).total_seconds()
 
     @property
     def result_urls(self) -> tuple[str, ...]:

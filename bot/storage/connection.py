@@ -143,7 +143,7 @@ class Worker(aiosqlite.Connection):
             poolclass=NullPool,
             hide_parameters=True,  # else an error's text, and so the log, holds prompts and tokens
         )
-        sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        sa.event.listen(engine, "begin", lambda _: self._conn.execute(begin))
         self.sync = engine.connect()
 
     async def end(self) -> None:

@@ -104,7 +104,7 @@ class Database:
     async def _transact(self, work: Work[T]) -> T:
         try:
             result: T = await self._in_turn(work)
-        except DBAPIError as error:
+        except (DBAPIError, sqlite3.Error) as error:
             if _primary_code(error) not in _DOWN:
                 raise
             said = _explain(error, self.path)
@@ -371,8 +371,8 @@ def lock_file(path: Path) -> int:
     return descriptor
 
 
-def _primary_code(error: DBAPIError) -> int | None:
-    code = getattr(error.orig, "sqlite_errorcode", None)
+def _primary_code(error: DBAPIError | sqlite3.Error) -> int | None:
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
     return None if code is None else int(code) & 0xFF
 
 

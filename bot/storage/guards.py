@@ -1,4 +1,4 @@
-"""What the database refuses by itself, whoever writes to it: the triggers, as text.
+"""What the database refuses, and which sums it keeps, by itself, whoever writes to it: the triggers, as text.
 
 Alembic's batch mode drops a table's triggers: a migration that uses it must create them again. A test compares what the
 migrations leave with ``GUARDS``, and ``audit`` compares a live database.
@@ -7,7 +7,7 @@ migrations leave with ``GUARDS``, and ``audit`` compares a live database.
 from __future__ import annotations
 
 
-def _append_only(table: str) -> list[str]:
+def _append_only(table: str, *, in_the_way: str = "id = NEW.id") -> list[str]:
     refuse = f"BEGIN SELECT RAISE(ABORT, '{table} are append-only'); END"
     return [
         f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}\n{refuse}",
@@ -15,7 +15,7 @@ def _append_only(table: str) -> list[str]:
         # INSERT OR REPLACE deletes without firing delete triggers unless recursive_triggers is on, which a
         # stranger's connection may not have.
         f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table}\n"  # noqa: S608 - our own tables' names
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)\n{refuse}",
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {in_the_way})\n{refuse}",
     ]
 
 
@@ -94,6 +94,54 @@ WHEN EXISTS (SELECT 1 FROM attempts a WHERE a.picture_id = NEW.picture_id AND a.
 BEGIN SELECT RAISE(ABORT, 'what was sent under a key can not change'); END
 """
 
+# --- running totals (see quota_tables): whoever writes an entry or a leg, the sums follow ---
+
+_TOTALS = """
+CREATE TRIGGER legs_totals AFTER INSERT ON legs
+BEGIN
+  INSERT INTO totals (scope, subject_id, quarter_ms, used_credits)
+  SELECT 'account', NEW.account_id, NEW.dated_at_ms - NEW.dated_at_ms % 900000, NEW.amount_credits
+  WHERE NEW.grant_id IS NULL
+  ON CONFLICT (scope, subject_id, quarter_ms) DO UPDATE SET used_credits = used_credits + excluded.used_credits;
+  INSERT INTO totals (scope, subject_id, quarter_ms, used_credits)
+  SELECT s.scope, s.subject_id, NEW.dated_at_ms - NEW.dated_at_ms % 900000, NEW.amount_credits
+  FROM (SELECT 'all' AS scope, 0 AS subject_id
+    UNION ALL SELECT 'guild', NEW.guild_id UNION ALL SELECT 'channel', NEW.channel_id) s
+  WHERE s.subject_id IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.id = NEW.entry_id AND e.kind = 'refund')
+  ON CONFLICT (scope, subject_id, quarter_ms) DO UPDATE SET used_credits = used_credits + excluded.used_credits;
+END
+"""
+
+_GRANT_GIVEN = """
+CREATE TRIGGER entries_grant_given AFTER INSERT ON entries WHEN NEW.kind = 'grant'
+BEGIN
+  INSERT INTO grants_left (grant_id, account_id, expires_at_ms, left_credits)
+  VALUES (NEW.id, NEW.account_id, NEW.expires_at_ms, NEW.amount_credits);
+END
+"""
+
+_GRANT_USED = """
+CREATE TRIGGER legs_grant_used AFTER INSERT ON legs WHEN NEW.grant_id IS NOT NULL
+BEGIN
+  UPDATE grants_left SET left_credits = left_credits - NEW.amount_credits WHERE grant_id = NEW.grant_id;
+END
+"""
+
+_HOLD_OPENED = """
+CREATE TRIGGER entries_hold_opened AFTER INSERT ON entries WHEN NEW.kind = 'hold'
+BEGIN
+  INSERT INTO open_holds (hold_id, account_id, amount_credits) VALUES (NEW.id, NEW.account_id, NEW.amount_credits);
+END
+"""
+
+_HOLD_SETTLED = """
+CREATE TRIGGER entries_hold_settled AFTER INSERT ON entries WHEN NEW.kind IN ('capture', 'void')
+BEGIN
+  DELETE FROM open_holds WHERE hold_id = NEW.settles_id;
+END
+"""
+
 GUARDS: tuple[str, ...] = (
     *_append_only("entries"),
     *_append_only("legs"),
@@ -106,4 +154,10 @@ GUARDS: tuple[str, ...] = (
     _PICTURE_UNPAID.strip(),
     _ATTEMPT_FROZEN.strip(),
     _ATTEMPT_NO_REPLACE.strip(),
+    *_append_only("quota_log", in_the_way="id = NEW.id OR event_id = NEW.event_id"),
+    _TOTALS.strip(),
+    _GRANT_GIVEN.strip(),
+    _GRANT_USED.strip(),
+    _HOLD_OPENED.strip(),
+    _HOLD_SETTLED.strip(),
 )

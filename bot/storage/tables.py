@@ -16,7 +16,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -24,15 +23,8 @@ from sqlalchemy import (
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+import bot.storage.quota_tables  # noqa: F401 - so that whoever has ``metadata`` has all tables
+from bot.storage.metadata import metadata as metadata  # noqa: PLC0414 - it is asked for here
 
 # --- credits ---
 
@@ -99,6 +91,7 @@ legs = Table(
     Column("grant_id", ForeignKey("entries.id")),  # NULL: the window's allowance
     Column("amount_credits", Integer, nullable=False),
     Column("dated_at_ms", BigInteger, nullable=False),
+    Column("channel_id", BigInteger),  # which it was asked for in; a thread counts for its channel
     CheckConstraint("amount_credits != 0", name="amount"),
     sqlite_autoincrement=True,
 )
@@ -108,6 +101,8 @@ Index("ix_legs_allowance", legs.c.account_id, legs.c.dated_at_ms, legs.c.amount_
 Index("ix_legs_grant", legs.c.grant_id, legs.c.amount_credits, sqlite_where=text("grant_id IS NOT NULL"))
 Index("ix_legs_guild", legs.c.guild_id, legs.c.dated_at_ms, legs.c.amount_credits)
 Index("ix_legs_all", legs.c.dated_at_ms, legs.c.amount_credits)
+Index("ix_legs_channel", legs.c.channel_id, legs.c.dated_at_ms, legs.c.amount_credits,
+      sqlite_where=text("channel_id IS NOT NULL"))  # fmt: skip
 
 # --- requests ---
 
@@ -150,6 +145,11 @@ requests = Table(
     Column("removed_at_ms", BigInteger),  # its message was deleted through the bot
     Column("removed_by", BigInteger),
     Column("void_told_at_ms", BigInteger),  # when its person was told that it was not taken
+    Column("quota_channel_id", BigInteger),  # whose allowance it counts for; a thread's channel
+    # The member's allowance that bound when it was accepted, for cards that know no roles. "none": there was no limit;
+    # NULL: the operator's setting.
+    Column("quota_period", String),
+    Column("quota_credits", Integer),
     UniqueConstraint("source_kind", "source_id"),
     CheckConstraint("state IN ('accepted', 'running', 'settled', 'void')", name="state"),
     CheckConstraint("picture_count BETWEEN 1 AND 4", name="picture_count"),
@@ -337,6 +337,7 @@ guild_settings = Table(
     Column("reports_channel_id", BigInteger),
     Column("updated_at_ms", BigInteger, nullable=False),
     Column("updated_by", BigInteger, nullable=False),
+    Column("time_zone", String),  # IANA name; NULL: UTC
 )
 
 # A picture stands in its server's gallery once. The row is committed before the message is sent.

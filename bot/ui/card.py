@@ -63,7 +63,7 @@ def row(*buttons: ui.Item[Any] | None) -> ui.ActionRow[Any] | None:
     return ui.ActionRow(*present) if present else None
 
 
-def apart(*parts: str) -> list[ui.Item[Any] | str]:
+def apart(*parts: str) -> Sequence[ui.Item[Any] | str]:
     """Return texts with room between each two of them."""
     return [item for part in parts for item in (gap(), part)][1:]
 

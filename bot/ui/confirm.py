@@ -55,7 +55,7 @@ def _left(quote: Quote) -> str:
     left, balance = quote.left_credits, quote.balance
     if left is None:
         return "You have no limit."
-    new_ones = f"; new ones come {relative(balance.resets_at_ms)}" if balance.allowance_credits else ""
+    new_ones = f"; new ones come {relative(balance.renewed_at_ms)}" if balance.allowance_credits else ""
     return f"{grouped(left)} of your {grouped(balance.left_credits or 0)} would be left{new_ones}."
 
 

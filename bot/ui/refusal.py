@@ -76,6 +76,11 @@ def _quota(error: QuotaExceeded, balance: Balance | None, picture_credits: int |
             return "That is more than you have left.", _sentences(
                 f"{costs}, you have {grouped(error.left_credits)}", new_ones, one
             )
+        case LimitScope.CHANNEL:
+            if not error.left_credits:
+                return "This channel has no credits left.", _sentences(costs, new_ones)
+            has = f"{costs}, the channel has {grouped(error.left_credits)}"
+            return "That is more than this channel has left.", _sentences(has, new_ones, one)
         case LimitScope.GUILD:
             if not error.left_credits:
                 return "This server has no credits left.", _sentences(costs, new_ones)
@@ -132,7 +137,10 @@ def _house_rule(error: HouseRule) -> tuple[str, str | None] | None:
                     "A role of yours is excluded. Its moderators can change that.",
                 )
             one_of = "the role" if len(error.role_ids) == 1 else "one of the roles"
-            return "You may not use me in this server.", f"That takes {one_of} {_mentioned('@&', error.role_ids, ' or ')}."
+            return (
+                "You may not use me in this server.",
+                f"That takes {one_of} {_mentioned('@&', error.role_ids, ' or ')}.",
+            )
         case TermBlocked():
             return (
                 "This server blocks a word of that prompt.",

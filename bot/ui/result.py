@@ -109,7 +109,7 @@ def money_line(view: RequestView) -> str:
         parts.append(f"{grouped(view.held_credits)} on hold")
     balance = view.balance
     if balance is not None and balance.left_credits is not None:
-        parts.append(f"{grouped(balance.left_credits)} left, new ones {relative(balance.resets_at_ms)}")
+        parts.append(f"{grouped(balance.left_credits)} left, new ones {relative(balance.renewed_at_ms)}")
     finished_ms = [picture.finished_at_ms for picture in pictures if picture.finished_at_ms is not None]
     if finished_ms:
         parts.append(duration((max(finished_ms) - view.created_at_ms) / 1000))

@@ -32,6 +32,7 @@ from bot.client import BotClient
 from bot.config import Settings, load_settings
 from bot.credits.audit import AuditReport, audit
 from bot.credits.ledger import Balance
+from bot.credits.rules import Spender
 from bot.errors import BotError
 from bot.generations.protocols import Fetcher
 from bot.posting import DiscordDelivery
@@ -231,7 +232,7 @@ class DiscordWorld(Actions):
         return [task for task in self.rivya.books.tasks if task.prompt == prompt]
 
     async def balance(self, who: Any = None) -> Balance:
-        return await self.core.generations.balance(user_id=(who or self.alice).id, guild_id=self.guild.id)
+        return await self.core.generations.balance(Spender((who or self.alice).id, self.guild.id))
 
 
 def text_of(message: Any) -> str:

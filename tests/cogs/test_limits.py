@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bot.credits.rules import Scope
 from tests.cogs.conftest import DiscordWorld, OpenWorld, labels_of, pictures_of, png, text_of
+from tests.rules import set_rule
 
 
 async def test_too_dear_offers_as_many_as_are_left(open_discord_world: OpenWorld) -> None:
@@ -63,4 +65,13 @@ async def test_a_server_that_is_not_on_the_list(open_discord_world: OpenWorld) -
     assert "I am not switched on in this server." in text_of(refusal.response)
     assert labels_of(refusal.response) == []
     assert world.tasks("let me in") == []
+    await world.check_books(charged=0)
+
+
+async def test_by_an_offer_that_was_made_before_the_rule(open_discord_world: OpenWorld) -> None:
+    world = await open_discord_world(confirm_above_credits=4)
+    offer = await world.imagine("dear")
+    await set_rule(world.database, world.guild.id, Scope.EVERYONE, month=0)
+    refused = await world.click(world.alice, offer.response, "Paint it · 8 credits")
+    assert "You have no credits" in text_of(refused.response)
     await world.check_books(charged=0)

@@ -14,6 +14,7 @@ import pytest
 from bot.credits.audit import MOST_FOR_A_RULE, AuditReport, audit, render
 from bot.credits.audit_checks import RULES
 from bot.credits.ledger import Ledger
+from bot.credits.quota_repository import QuotaRepository
 from bot.credits.quotas import SpendingPolicy
 from bot.credits.windows import month_of
 from bot.storage import Connection, Database, open_database
@@ -38,6 +39,10 @@ async def fill(database: Database) -> None:
         ledger = Ledger(tx, NOW_MS)
         account_id = await ledger.member_account(guild_id=GUILD, user_id=USER)  # account 1
         await ledger.grant(account_id, 30, actor="admin", reason="thanks", expires_at_ms=NOW_MS + 10**9)  # entry 1
+        await QuotaRepository(tx).log(
+            GUILD, actor_id=9, action="grant", scope="member", subject_id=USER, before=None, after={"credits": 30},
+            reason="thanks", event_id="1", entry_id=1, now_ms=NOW_MS,
+        )  # fmt: skip
         await accept(tx, "made", now_ms=NOW_MS, policy=POLICY, count=2)  # holds 2 and 3
         await fetch(tx, "made-1", now_ms=NOW_MS + 1, final_credits=10)  # capture 4, adjust 5 on account 2
         await fetch(tx, "made-2", now_ms=NOW_MS + 2, final_credits=5)  # capture 6
@@ -47,7 +52,7 @@ async def fill(database: Database) -> None:
         await end(tx, "failed-1", now_ms=NOW_MS + 6)  # void 10
         await accept(tx, "open", now_ms=NOW_MS + 7, policy=POLICY)  # hold 11
         await Ledger(tx, NOW_MS + 8).refund(
-            "mixed-1", 3, actor="admin", reason="blurred", window=month_of(NOW_MS)
+            "mixed-1", 3, actor="admin", reason="blurred", open_since_ms=month_of(NOW_MS).start_ms
         )  # refund 12
         await ledger.member_account(guild_id=GUILD, user_id=USER + 1)  # account 3
         await accept(tx, "lost", now_ms=NOW_MS + 9, user_id=USER + 1)  # hold 13
@@ -157,6 +162,26 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("leg", "UPDATE legs SET dated_at_ms = dated_at_ms + 1 WHERE entry_id = 12", "of entry 12"),
     ("leg", f"{NEW_LEG} (1, 1, {GUILD}, NULL, -5, {NOW_MS})", "of entry 1 (grant)"),
     ("leg", f"{NEW_LEG} (4, 1, {GUILD}, NULL, 1, {NOW_MS}), (4, 1, {GUILD}, NULL, -1, {NOW_MS})", "of entry 4"),
+    ("leg_channel", "UPDATE legs SET channel_id = 9 WHERE entry_id = 11", "counts for channel 9, but its request for"),
+    ("leg_channel", "UPDATE legs SET channel_id = NULL WHERE entry_id = 10", "counts for channel none"),
+    ("total", "UPDATE totals SET used_credits = 1 WHERE scope = 'account' AND subject_id = 1", "of account 1 for the"),
+    ("total", "UPDATE totals SET used_credits = 1 WHERE scope = 'channel'", "of channel 301 for the"),
+    ("total", "UPDATE totals SET used_credits = 1 WHERE scope = 'guild'", "of server 201 for the"),
+    ("total", "UPDATE totals SET used_credits = 1 WHERE scope = 'all'", "of all accounts for the"),
+    ("total", "UPDATE totals SET quarter_ms = quarter_ms + 900000 WHERE scope = 'all'", "has 0 there"),
+    *(
+        ("total_missing", f"DELETE FROM totals WHERE scope = '{scope}'", f"is in no running total of its {scope}")
+        for scope in ("account", "channel", "guild", "all")
+    ),
+    ("open_hold", "DELETE FROM open_holds", "Hold 11 of account 1 is open, but among what is on hold it is not there"),
+    ("open_hold", "UPDATE open_holds SET amount_credits = 9", "there with 9 credits of account 1"),
+    ("open_hold", "INSERT INTO open_holds VALUES (2, 1, 8)", "Hold 2 of account 1 is settled"),
+    ("open_hold", "INSERT INTO open_holds VALUES (1, 1, 8)", "there is 1, which is no hold"),
+    ("grant_left", "UPDATE grants_left SET left_credits = 30", "Of grant 1 over 30 credits 22 must be left"),
+    ("grant_left", "DELETE FROM grants_left", "has none of it"),
+    ("grant_left", "INSERT INTO grants_left VALUES (2, 1, NULL, 8)", "has 2, which is no grant"),
+    ("quota_log", "UPDATE quota_log SET value_after = '{\"credits\": 5}'", "Entry 1 of quota log line 1 (grant)"),
+    ("quota_log", "UPDATE quota_log SET action = 'refund'", "is a grant over 30 credits"),
     ("adjust_legs", "UPDATE entries SET amount_credits = 1 WHERE id = 5", "Adjustment 5 is over 1"),
     ("grant_overdrawn", "UPDATE entries SET amount_credits = 5 WHERE id = 1", "Of grant 1 over 5 credits 8 are used"),
     ("grant_overdrawn", f"{NEW_LEG} (12, 1, {GUILD}, 1, -20, {NOW_MS + 3})", "Of grant 1 over 30 credits -12"),
@@ -206,6 +231,7 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("deleted", "DELETE FROM entries WHERE id = 15", "Of 15 rows that were written to entries 14 are there; id 15"),
     ("deleted", "DELETE FROM entries WHERE id IN (1, 5)", "13 are there; id 1 "),
     ("deleted", "DELETE FROM legs WHERE id = 2", "written to legs"),
+    ("deleted", "DELETE FROM quota_log", "written to quota_log 0 are there; id 1"),
     ("reference", "DELETE FROM accounts WHERE id = 3", "of entries refers to a row of accounts"),
     ("index", "DROP INDEX uq_entries_settlement", "The index uq_entries_settlement is not there"),
 ]

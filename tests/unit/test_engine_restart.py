@@ -257,12 +257,15 @@ async def test_a_request_that_is_cancelled_during_its_upload_ends_without_troubl
     clock.slow_down(1)  # the upload's tries must not be over before the cancel
     worlds.rivya.faults.add(NO_UPLOAD)
     async with worlds.open() as world:
-        request_id = await world.imagine(references=(world.cdn.add("cat.png"),))
-        await world.until(lambda: "upload" in [call.route for call in worlds.rivya.books.requests])
-        await world.core.generations.cancel(request_id, user_id=ALICE)
-        for path in list((worlds.folder / "references").iterdir()):
-            path.unlink()
         with capture_logs() as logs:
+            request_id = await world.imagine(references=(world.cdn.add("cat.png"),))
+            # The first tries come before the picture has its place; then it is tried with patience.
+            await world.until(lambda: "reference.not_uploaded_early" in [entry["event"] for entry in logs])
+            tried = len(worlds.rivya.books.requests)
+            await world.until(lambda: len(worlds.rivya.books.requests) > tried)
+            await world.core.generations.cancel(request_id, user_id=ALICE)
+            for path in list((worlds.folder / "references").iterdir()):
+                path.unlink()
             await world.until_idle(step_s=1)
         events = [entry["event"] for entry in logs]
         assert "picture.ended_meanwhile" in events

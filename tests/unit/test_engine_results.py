@@ -98,8 +98,32 @@ async def test_a_reference_that_is_no_picture_is_named_and_costs_nothing(worlds:
         assert "holiday.png" in words
         assert "16 credits are back" in words
         assert (await world.view(request_id)).state is RequestState.SETTLED
-        assert not worlds.rivya.books.uploads
+        assert all(upload.client_request_id == f"{request_id}-r1" for upload in worlds.rivya.books.uploads)
         await world.check_books(charged=0)
+
+
+async def test_a_reference_goes_up_while_the_next_one_is_awaited(worlds: Worlds) -> None:
+    async with worlds.open() as world:
+        first, second = world.cdn.add("first.png"), world.cdn.add("second.png")
+        world.cdn.faults[second.url] = [FetchError("503", retryable_now=True)]
+        request_id = await world.imagine(references=(first, second))
+        await world.until(lambda: bool(worlds.rivya.books.uploads))
+        states = [image.state for image in (await world.view(request_id)).references]
+        assert states[1] == "waiting"
+        await world.until_idle()
+        await world.check_one_picture(request_id)
+        assert len(worlds.rivya.books.uploads) == 2
+
+
+async def test_without_a_place_nothing_goes_up_before_its_time(worlds: Worlds) -> None:
+    async with worlds.open(max_running=1) as world:
+        worlds.rivya.variants.task_s = (3600.0, 3600.0)
+        await world.imagine()
+        await world.until(lambda: bool(worlds.rivya.books.tasks))
+        waiting = await world.imagine(references=(world.cdn.add("cat.png"),))
+        await world.until(lambda: len(world.core.queue) == 1)  # everything that comes before its place is done
+        await world.core.generations.cancel(waiting, user_id=ALICE)
+        assert not worlds.rivya.books.uploads
 
 
 async def test_a_reference_that_comes_late_is_waited_for(worlds: Worlds) -> None:

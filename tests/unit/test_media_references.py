@@ -248,6 +248,17 @@ class TestRefused:
             return
         assert pixels(prepared.path).size == (prepared.width, prepared.height)
 
+    def test_a_large_webp_is_whole_or_not_by_its_lengths(self, prepare: Prepare) -> None:
+        """Decoding one takes 18 bytes a pixel; of a small one every bit is looked at."""
+        for side, refused in ((400, True), (2000, False)):
+            whole = encoded(picture(side, side), "WEBP", lossless=True)
+            assert refusal(prepare, whole[:-40]) == "photo is damaged and can't be read."
+            scribbled = whole[:40] + bytes(len(whole) - 40)
+            if refused:
+                assert refusal(prepare, scribbled) == "photo is damaged and can't be read."
+            else:
+                assert prepare(scribbled).width == side
+
     @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
     def test_animated(self, prepare: Prepare, kind: str) -> None:
         frames = [picture(), ImageOps.invert(picture())]

@@ -19,6 +19,7 @@ from bot.rivya.polling import (
     next_wait_s,
     plans_by_count,
     poll_times,
+    took_about_s,
 )
 from tests.clocks import TestClock
 
@@ -182,3 +183,34 @@ async def test_a_clock_set_back_stops_nobody() -> None:
     before = clock.now_ms()
     await budget.take()
     assert clock.now_ms() - before == 1000
+
+
+@pytest.mark.parametrize(
+    ("said_s", "open_at_s", "took_s"),
+    [
+        (9.0, 7.0, 9.0),
+        (None, 7.0, 9.5),  # in the middle of what is possible
+        (6.0, 7.0, 9.5),  # it was not done yet then: that clock tells something else
+        (13.0, 7.0, 9.5),
+        (9.0, None, 9.0),
+        (None, None, None),  # we may have been away for days
+    ],
+)
+def test_what_a_picture_took_is_not_when_it_was_asked_for(
+    said_s: float | None, open_at_s: float | None, took_s: float | None
+) -> None:
+    assert took_about_s(said_s, open_at_s=open_at_s, ended_at_s=12.0) == took_s
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_service_that_is_faster_than_the_guess_is_found_out(says: bool) -> None:
+    """Whoever records the moments of asking asks at the same moments for ever."""
+    book = DurationBook()
+    for _ in range(40):
+        open_at_s, asked_s = 0.0, 0.0
+        while asked_s < 3.5:
+            open_at_s, asked_s = asked_s, asked_s + book.schedule("m", None, asked_s)
+        took_s = took_about_s(3.5 if says else None, open_at_s=open_at_s, ended_at_s=asked_s)
+        assert took_s is not None
+        book.record("m", None, took_s)
+    assert book.schedule("m", None, 0) <= 4.5

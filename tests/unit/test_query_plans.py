@@ -16,8 +16,7 @@ async def test_no_query_of_every_day_walks_through_a_whole_table(database: Datab
     async with database.read() as tx:
         rows = GenerationsRepository(Recorder(tx, seen))  # type: ignore[arg-type]
         await rows.requests.of_event("interaction", "1")
-        await rows.pictures.count_in_work(user_id=1)
-        await rows.pictures.count_in_work()
+        await rows.pictures.crowd(user_id=1, guild_id=2, channel_id=3)
         await rows.pictures.promised_credits(0)
         await rows.requests.open(RequestState.RUNNING)
         await rows.pictures.in_states({PictureState.OVERDUE}, look_before_ms=0)
@@ -40,4 +39,5 @@ async def test_no_query_of_every_day_walks_through_a_whole_table(database: Datab
         await rows.requests.untold_voids(1)
         plan = await plan_of(tx, seen)
     assert len(seen) >= 18
-    assert [step for step in plan if step.startswith("SCAN") and "INDEX" not in step] == []
+    walked = [step for step in plan if step.startswith("SCAN") and "INDEX" not in step]
+    assert [step for step in walked if not step.startswith("SCAN CONSTANT ROW")] == []

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from bot.credits.ledger import Ledger
 from bot.credits.quotas import LimitScope, QuotaExceeded, SpendingPolicy, balance_of
+from bot.credits.rules import Spender
 from bot.credits.windows import day_of, month_of
 from bot.storage import Connection, Database, open_database
 from tests.books import GUILD, UNLIMITED, USER, Held, accept, end, fetch
@@ -210,14 +211,14 @@ async def test_looking_at_a_balance_opens_no_account(desk: Desk) -> None:
     policy = SpendingPolicy(20, None, None)
     before = await desk.rows()
     async with desk.database.read() as connection:
-        balance = await balance_of(connection, policy, now_ms=NOW_MS, guild_id=GUILD, user_id=USER)
+        balance = await balance_of(connection, policy, Spender(USER, GUILD), now_ms=NOW_MS)
     assert (balance.left_credits, balance.on_hold_credits, balance.resets_at_ms) == (20, 0, MONTH.end_ms)
     assert await desk.rows() == before
 
     await desk.ask(policy)
     async with desk.database.read() as connection:
-        balance = await balance_of(connection, policy, now_ms=NOW_MS, guild_id=GUILD, user_id=USER)
-        unlimited = await balance_of(connection, UNLIMITED, now_ms=NOW_MS, guild_id=GUILD, user_id=USER)
+        balance = await balance_of(connection, policy, Spender(USER, GUILD), now_ms=NOW_MS)
+        unlimited = await balance_of(connection, UNLIMITED, Spender(USER, GUILD), now_ms=NOW_MS)
     assert (balance.left_credits, balance.on_hold_credits, balance.used_credits) == (12, 8, 8)
     assert unlimited.left_credits is None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -33,19 +33,9 @@ _INSERT = insert(attempts)
 class AttemptQueries(Queries):
     """Attempts: what is sent for a picture under which key, and what came of it."""
 
-    async def add(self, picture_id: str, number: int, key: str, body: bytes, now_ms: int) -> None:
-        """Commit what will be sent: the exact bytes, the key, and the time of first sending."""
-        await self._connection.execute(
-            _INSERT,
-            {
-                "picture_id": picture_id,
-                "number": number,
-                "idempotency_key": key,
-                "body": body,
-                "committed_at_ms": now_ms,
-                "first_sent_at_ms": now_ms,
-            },
-        )
+    async def add(self, attempt: AttemptRow) -> None:
+        """Add what will be sent: the exact bytes, the key, and the time of first sending."""
+        await self._connection.execute(_INSERT, asdict(attempt))
 
     async def get(self, picture_id: str, number: int) -> AttemptRow | None:
         """Return one attempt."""

@@ -5,7 +5,7 @@ The queries of every step are built once, with ``bindparam``s: building one take
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, Self, TypeVar, cast
 
@@ -35,10 +35,17 @@ class Row:
     def of(cls, mapping: Mapping[Any, Any]) -> Self:
         """Build it from a result's columns, by their names."""
         names: tuple[str, ...] = cls.__slots__
-        values = {name: mapping[name] for name in names}
-        if cls.STATES is not None:
-            values["state"] = cls.STATES(values["state"])
-        return cls(**values)
+        return cls.made_of(mapping[name] for name in names)
+
+    @classmethod
+    def made_of(cls, values: Iterable[Any]) -> Self:
+        """Build it from the values of all its columns, in their order."""
+        if cls.STATES is None:
+            return cls(*values)
+        found = list(values)
+        place = tuple(cls.__slots__).index("state")
+        found[place] = cls.STATES(found[place])
+        return cls(*found)
 
 
 R = TypeVar("R", bound=Row)
@@ -51,11 +58,13 @@ class Queries:
         self._connection = connection
 
     async def _one(self, row: type[R], query: Any, **values: Any) -> R | None:
-        found = (await self._connection.execute(query, values)).mappings().one_or_none()
-        return row.of(found) if found is not None else None
+        """Return the one row that a query of a whole table finds, None when it finds none."""
+        found = (await self._connection.execute(query, values)).one_or_none()
+        return row.made_of(found) if found is not None else None
 
     async def _all(self, row: type[R], query: Any, **values: Any) -> list[R]:
-        return [row.of(found) for found in (await self._connection.execute(query, values)).mappings()]
+        """Return the rows that a query of a whole table finds."""
+        return [row.made_of(found) for found in await self._connection.execute(query, values)]
 
     async def _count(self, query: Any, **values: Any) -> int:
         """Return the one number that a query asks for; a sum over nothing is 0."""

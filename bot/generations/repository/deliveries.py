@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, not_, or_, select, update
 
 from bot.generations.repository.base import OPEN_DELIVERY, Queries, Row, in_guild
-from bot.generations.states import DeliveryState, RequestState
+from bot.generations.states import DeliveryState, PictureState, RequestState
 from bot.storage.tables import deliveries, pictures, requests
 
 
@@ -34,6 +34,33 @@ class DeliveryRow(Row):
     noticed_at_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class PictureStanding:
+    """How far a picture is."""
+
+    state: PictureState
+    finished_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a request, its delivery and its pictures are."""
+
+    request: RequestState
+    delivery: DeliveryState
+    pictures: tuple[PictureStanding, ...]
+
+
+_STANDING = (
+    select(requests.c.state, deliveries.c.state, pictures.c.state, pictures.c.finished_at_ms)
+    .select_from(
+        requests.join(deliveries, deliveries.c.request_id == requests.c.id).join(
+            pictures, pictures.c.request_id == requests.c.id
+        )
+    )
+    .where(requests.c.id == bindparam("which"))
+    .order_by(pictures.c.position)
+)
 _GET = select(deliveries).where(deliveries.c.request_id == bindparam("which"))
 _OF = select(deliveries).where(deliveries.c.request_id.in_(bindparam("request_ids", expanding=True)))
 _CHANGE = update(deliveries).where(deliveries.c.request_id == bindparam("which"))
@@ -50,6 +77,15 @@ class DeliveryQueries(Queries):
     async def get(self, request_id: str) -> DeliveryRow | None:
         """Return the delivery of a request."""
         return await self._one(DeliveryRow, _GET, which=request_id)
+
+    async def standing(self, request_id: str) -> Standing | None:
+        """Return how far a request is, in few words: whoever owns its message asks at every step."""
+        found = (await self._connection.execute(_STANDING, {"which": request_id})).all()
+        if not found:
+            return None
+        request, delivery, _, _ = found[0]
+        made = tuple(PictureStanding(PictureState(state), ended_ms) for _, _, state, ended_ms in found)
+        return Standing(RequestState(request), DeliveryState(delivery), made)
 
     async def of(self, *request_ids: str) -> list[DeliveryRow]:
         """Return the deliveries of requests."""

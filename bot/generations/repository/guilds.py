@@ -20,6 +20,7 @@ class GuildRow(Row):
     reports_channel_id: int | None
     updated_at_ms: int
     updated_by: int
+    time_zone: str | None = None
 
 
 class GuildQueries(Queries):
@@ -39,7 +40,7 @@ class GuildQueries(Queries):
         return set(rows.scalars())
 
     async def set(self, guild_id: int, *, updated_by: int, updated_at_ms: int, **channels: int | None) -> None:
-        """Set ``gallery_channel_id`` or ``reports_channel_id`` (None: there is none); the other stays."""
+        """Set ``gallery_channel_id`` or ``reports_channel_id`` (None: there is none); all else stays."""
         values = {**channels, "updated_by": updated_by, "updated_at_ms": updated_at_ms}
         await self._connection.execute(
             insert(guild_settings)

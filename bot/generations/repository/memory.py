@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Table, select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot.generations.repository.base import Queries
 from bot.rivya import LearnedPrice
 from bot.storage.tables import facts, learned_prices
+
+_FACT = select(facts.c.value, facts.c.updated_at_ms).where(facts.c.name == bindparam("fact"))
 
 
 class MemoryQueries(Queries):
@@ -18,9 +20,7 @@ class MemoryQueries(Queries):
 
     async def fact(self, name: str) -> tuple[str, int] | None:
         """Return a remembered value and when it was stored."""
-        row = (
-            await self._connection.execute(select(facts.c.value, facts.c.updated_at_ms).where(facts.c.name == name))
-        ).one_or_none()
+        row = (await self._connection.execute(_FACT, {"fact": name})).one_or_none()
         return (row[0], row[1]) if row is not None else None
 
     async def remember(self, name: str, value: str, now_ms: int) -> None:

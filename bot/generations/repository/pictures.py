@@ -20,6 +20,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    text,
     update,
 )
 
@@ -64,10 +65,21 @@ class PictureRow(Row):
     bytes_dropped_at_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """What is in work: pictures of all and of one person; requests of theirs in a server, all in a channel, in it."""
+
+    pictures: int
+    mine: int
+    running: int
+    running_in_channel: int
+    running_in_server: int
+
+
 def _promised(which: ColumnElement[bool] | TextClause) -> Select[Any]:
     not_shown = or_(pictures.c.submitted_at_ms.is_(None), pictures.c.submitted_at_ms >= bindparam("since_ms"))
     amount = func.coalesce(pictures.c.final_credits, pictures.c.reserved_credits, pictures.c.price_credits)
-    return select(func.sum(amount)).where(which, not_shown)
+    return select(func.coalesce(func.sum(amount), 0)).where(which, not_shown)
 
 
 _GET = select(pictures).where(pictures.c.id == bindparam("which"))
@@ -77,19 +89,28 @@ _OF = (
     .order_by(pictures.c.request_id, pictures.c.position)
 )
 _WORKED_ON = (PictureState.HELD, PictureState.SUBMITTING, PictureState.PAINTING, PictureState.FETCHING)
-_IN_WORK = (
-    select(func.count())
-    .select_from(pictures.join(requests))
-    .where(OPEN_PICTURE, pictures.c.state.in_(("held", "submitting", "painting", "fetching")))
+_CROWD = text(
+    """
+    SELECT count(*) AS pictures, coalesce(sum(r.user_id = :user_id), 0) AS mine,
+      count(DISTINCT CASE WHEN r.user_id = :user_id AND r.guild_id = :guild_id THEN r.id END) AS running,
+      count(DISTINCT CASE WHEN r.quota_channel_id = :channel_id THEN r.id END) AS running_in_channel,
+      count(DISTINCT CASE WHEN r.guild_id = :guild_id THEN r.id END) AS running_in_server
+    FROM pictures JOIN requests r ON r.id = pictures.request_id
+    WHERE pictures.state NOT IN ('fetched', 'failed', 'cancelled', 'lost')
+      AND pictures.state IN ('held', 'submitting', 'painting', 'fetching')
+    """
 )
-_IN_WORK_OF = _IN_WORK.where(requests.c.user_id == bindparam("user_id"))
 _UNFINISHED = (
     select(func.count())
     .select_from(pictures)
     .where(pictures.c.request_id == bindparam("request_id"), pictures.c.state.not_in(FINAL_STATES))
 )
-_PROMISED_BY_OPEN = _promised(OPEN_PICTURE)
-_PROMISED_BY_TAKEN = _promised(and_(pictures.c.path.is_not(None), pictures.c.finished_at_ms >= bindparam("since_ms")))
+_PROMISED = select(
+    _promised(OPEN_PICTURE).scalar_subquery()
+    + _promised(
+        and_(pictures.c.path.is_not(None), pictures.c.finished_at_ms >= bindparam("since_ms"))
+    ).scalar_subquery()
+)
 _MOVE = update(pictures).where(
     pictures.c.id == bindparam("which"), pictures.c.state.in_(bindparam("before", expanding=True))
 )
@@ -134,12 +155,6 @@ class PictureQueries(Queries):
             query = query.where(pictures.c.next_look_at_ms <= look_before_ms)
         return await self._all(PictureRow, query.order_by(pictures.c.request_id, pictures.c.position))
 
-    async def count_in_work(self, *, user_id: int | None = None) -> int:
-        """Count the pictures that are not final and not resting (of one person, or of all)."""
-        if user_id is not None:
-            return await self._count(_IN_WORK_OF, user_id=user_id)
-        return await self._count(_IN_WORK)
-
     async def load(self, guild_id: int | None) -> tuple[Load, Load]:
         """Return what is in work for a guild (None: for personal use), and for all; late ones only wait."""
         here = in_guild(guild_id)
@@ -165,9 +180,12 @@ class PictureQueries(Queries):
 
     async def promised_credits(self, since_ms: int) -> int:
         """Sum what a reading of the provider's balance at ``since_ms`` doesn't show yet, taken or still to be."""
-        return await self._count(_PROMISED_BY_OPEN, since_ms=since_ms) + await self._count(
-            _PROMISED_BY_TAKEN, since_ms=since_ms
-        )
+        return await self._count(_PROMISED, since_ms=since_ms)
+
+    async def crowd(self, *, user_id: int, guild_id: int | None, channel_id: int | None) -> Crowd:
+        """Count what is in work, not final and not resting, in one look."""
+        values = {"user_id": user_id, "guild_id": guild_id, "channel_id": channel_id}
+        return Crowd(*(await self._connection.execute(_CROWD, values)).one())
 
     async def durations(self, limit: int) -> list[tuple[str, str | None, float]]:
         """Return (model, resolution, seconds from submission to success) of the latest pictures, oldest first."""

@@ -57,6 +57,9 @@ class RequestRow(Row):
     removed_at_ms: int | None
     removed_by: int | None
     void_told_at_ms: int | None
+    quota_channel_id: int | None
+    quota_period: str | None
+    quota_credits: int | None
 
     @property
     def chosen(self) -> dict[str, str]:

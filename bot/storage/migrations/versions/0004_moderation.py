@@ -6,7 +6,7 @@ The statements are a frozen copy: a later change of ``bot.storage.tables`` must 
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 STATEMENTS = (
     """

@@ -1,0 +1,36 @@
+"""Sets rules of a server for tests, as an admin's change does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.credits.quota_repository import QuotaRepository
+from bot.credits.rules import Rule, Scope
+from bot.credits.windows import Period
+from bot.storage import Connection, Database
+
+
+async def set_rule(database: Database, guild_id: int, scope: Scope, subject_id: int = 0, **values: Any) -> None:
+    """Set a rule; ``day=20`` is short for 20 credits a day, ``none=True`` for no limit on them."""
+    for period in Period:
+        if period.value in values:
+            number = values.pop(period.value)
+            values |= {"period": period, "credits": number if period is not Period.NONE else None}
+
+    async def work(tx: Connection) -> None:
+        await QuotaRepository(tx).put(
+            guild_id, Rule(scope, subject_id, **values), reason="test", set_by=1, now_ms=1_790_000_000_000
+        )
+
+    await database.write(work)
+
+
+async def drop_rules(database: Database, guild_id: int) -> None:
+    """Remove all rules of a server."""
+
+    async def work(tx: Connection) -> None:
+        rows = QuotaRepository(tx)
+        for found in await rows.rules(guild_id):
+            await rows.remove(guild_id, found.rule.scope, found.rule.subject_id)
+
+    await database.write(work)
