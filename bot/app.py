@@ -17,6 +17,7 @@ from bot.generations.acceptance import Acceptance, Limits
 from bot.generations.account import ProviderAccount
 from bot.generations.courier import Courier
 from bot.generations.engine import Engine
+from bot.generations.everyone import EveryonesCredits, EveryonesRule
 from bot.generations.gallery import Gallery
 from bot.generations.house import House
 from bot.generations.house_log import HouseLog
@@ -56,6 +57,7 @@ class Core:
     gallery: Gallery
     preferences: PreferencesBook
     house: House
+    everyones: EveryonesCredits
 
 
 def new_id() -> str:
@@ -218,4 +220,5 @@ async def build_core(
         gallery=Gallery(database, clock),
         preferences=PreferencesBook(database, clock),
         house=House(database, clock),
+        everyones=EveryonesRule(database, clock, default_credits=settings.member_credits_per_month),
     )

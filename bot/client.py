@@ -21,6 +21,7 @@ from discord.ext import commands
 from bot.config import Settings
 from bot.credits.quotas import QuotaExceeded
 from bot.errors import BotError, ReferenceRefused, StorageDown
+from bot.generations.everyone import EveryonesCredits
 from bot.generations.gallery import Gallery
 from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
@@ -55,6 +56,7 @@ EXTENSIONS = (
     "cogs.tray",
     "cogs.mentions",
     "cogs.results",
+    "cogs.setup",
     "cogs.settings",
     "cogs.bans",
 )
@@ -80,6 +82,8 @@ class Services:
     gallery: Gallery
     preferences: PreferencesBook
     house: House
+    everyones: EveryonesCredits | None = None
+    """What each member may spend; None: /setup does not ask for it."""
 
 
 class BotClient(commands.Bot):

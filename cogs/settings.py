@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import discord
@@ -12,25 +11,20 @@ from discord.ext import commands
 
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.house import SettingRefused
-from bot.generations.rules import HouseRules
+from bot.panels import check_channels, check_posting, put, stands_of, values_of
 from bot.presses import Submitted, on_choice, on_press, on_submit
-from bot.rights import lacking_in, managed
+from bot.rights import managed
 from bot.ui import ids
-from bot.ui.card import Card
-from bot.ui.gallery import lacks_words
 from bot.ui.house_log import NAMES, value_words
 from bot.ui.settings import (
     CHANGES_SHOWN,
-    POSTED_IN,
     Page,
-    Stands,
     page_card,
     settings_card,
     words_form,
     words_refused_card,
 )
 
-_NOBODY = discord.AllowedMentions.none()
 _PAGE_OF = {
     "channels": Page.WHERE,
     "age_restricted_only": Page.WHERE,
@@ -63,7 +57,7 @@ class Settings(commands.Cog):
     async def settings(self, interaction: Interaction) -> None:
         """Show how it stands, privately."""
         guild = managed(interaction)
-        await say(interaction, view=settings_card(await self._stands(guild)))
+        await say(interaction, view=settings_card(await stands_of(self._services, guild)))
 
     async def paged(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Show a page in place."""
@@ -78,12 +72,12 @@ class Settings(commands.Cog):
     async def chosen(self, interaction: Interaction, match: re.Match[str], _values: list[str]) -> None:
         """Set what was chosen in a select."""
         guild, name = managed(interaction), match["name"]
-        values = _values_of(interaction)
+        values = values_of(interaction)
         value: Any
         warning = None
         match name:
             case "channels":
-                warning = _check_channels(guild, [int(one) for one in values])
+                warning = check_channels(guild, [int(one) for one in values])
                 value = [int(one) for one in values]
             case "roles_allowed" | "roles_denied":
                 value = [int(one) for one in values]
@@ -99,7 +93,7 @@ class Settings(commands.Cog):
                 value = int(values[0])
             case _:
                 value = int(values[0])
-                warning = _check_posting(guild, value, "the log names those who ask for pictures")
+                warning = check_posting(guild, value, "the log names those who ask for pictures")
         await self._change(interaction, guild, name, value, warning)
 
     async def switched(self, interaction: Interaction, match: re.Match[str]) -> None:
@@ -161,8 +155,8 @@ class Settings(commands.Cog):
 
     async def _choose(self, interaction: Interaction, what: str, secret: str | None = None) -> None:
         guild = managed(interaction)
-        channel_id = int((_values_of(interaction) or ["0"])[0])
-        warning = _check_posting(guild, channel_id, secret)
+        channel_id = int((values_of(interaction) or ["0"])[0])
+        warning = check_posting(guild, channel_id, secret)
         await self._moderation.set_channels(guild.id, by=interaction.user.id, **{what: channel_id})
         said = " ".join(part for part in (f"{_CHANNELS[what]} is <#{channel_id}> now.", warning) if part)
         await self._show(interaction, Page.REPORTS, said)
@@ -176,33 +170,9 @@ class Settings(commands.Cog):
 
     async def _show(self, interaction: Interaction, page: Page, said: str | None = None) -> None:
         guild = managed(interaction)
-        stands = await self._stands(guild)
+        stands = await stands_of(self._services, guild)
         changes = await self._house.changes(guild.id, limit=CHANGES_SHOWN) if page is Page.CHANGES else []
-        await _put(interaction, page_card(page, stands, changes=changes, said=said))
-
-    async def _stands(self, guild: discord.Guild) -> Stands:
-        rules = await self._house.rules(guild.id)
-        settings = await self._moderation.settings(guild.id)
-        _, open_reports = await self._moderation.open_reports(guild.id, limit=0)
-        _, banned = await self._house.bans(guild.id, limit=0)
-        posted = {rules.log_channel_id, settings.gallery_channel_id, settings.reports_channel_id} - {None}
-        catalogue = self._services.catalogue
-        return Stands(
-            name=guild.name,
-            rules=rules,
-            settings=settings,
-            open_reports=open_reports,
-            banned=banned,
-            lacking={one: lacking_in(guild.get_channel(one)) for one in posted if one is not None},
-            channels=frozenset(one for one in rules.channels if guild.get_channel(one) is not None),
-            roles=frozenset(one for one in _roles_of(rules) if guild.get_role(one) is not None),
-            models={spec.id: spec.label for spec in catalogue.available()},
-            usual_model=catalogue.get(rules.usual_model(catalogue) or catalogue.default.id).label,
-        )
-
-
-def _roles_of(rules: HouseRules) -> tuple[int, ...]:
-    return (*rules.roles_allowed, *rules.roles_denied)
+        await put(interaction, page_card(page, stands, changes=changes, said=said))
 
 
 def _page(value: str) -> Page:
@@ -210,45 +180,6 @@ def _page(value: str) -> Page:
         return Page(value)
     except ValueError:
         raise CannotDo(user_message="This page is not there any more. Open /settings once again.") from None
-
-
-def _check_channels(guild: discord.Guild, channel_ids: list[int]) -> str | None:
-    """Raise CannotDo for a channel that the bot does not see; return a warning for those where it can't post."""
-    narrow = []
-    for channel_id in channel_ids:
-        channel = guild.get_channel(channel_id)
-        if channel is None:
-            raise CannotDo(user_message="I don't see one of these channels. Let me view it, or choose others.")
-        lacking = [name for name in lacking_in(channel) if name != "Read Message History"]
-        if lacking:
-            narrow.append(f"In <#{channel_id}> {lacks_words(lacking)}.")
-    return " ".join(narrow[:3]) or None
-
-
-def _check_posting(guild: discord.Guild, channel_id: int, secret: str | None) -> str | None:
-    """Raise CannotDo for a channel that can't be posted to; warn where everyone sees what is ``secret``."""
-    channel = guild.get_channel(channel_id)
-    if channel is None or channel.type not in POSTED_IN:
-        raise CannotDo(user_message="I don't see that channel. Let me view it, or choose another one.")
-    lacking = lacking_in(channel)
-    if lacking:
-        raise CannotDo(user_message=f"I can't use {channel.name}: {lacks_words(lacking)}. Nothing was changed.")
-    if secret is not None and channel.permissions_for(guild.default_role).view_channel:
-        return f"Everyone can see that channel; {secret}."
-    return None
-
-
-def _values_of(interaction: Interaction) -> list[str]:
-    data: Mapping[str, Any] = interaction.data or {}
-    return [str(value) for value in data.get("values") or ()]
-
-
-async def _put(interaction: Interaction, card: Card) -> None:
-    """Put a card in the place of the one that was pressed; on a message for all to see, answer privately."""
-    if interaction.message is not None and interaction.message.flags.ephemeral:
-        await interaction.response.edit_message(view=card, allowed_mentions=_NOBODY)
-    else:
-        await say(interaction, view=card)
 
 
 async def setup(client: BotClient) -> None:

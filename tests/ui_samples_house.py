@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from bot.credits.windows import Period
 from bot.errors import BotError
+from bot.generations.everyone import Allowance
 from bot.generations.house import SettingRefused
 from bot.generations.protocols import LogLine
 from bot.generations.refusals import (
@@ -28,6 +30,7 @@ from bot.ui import cards, ids
 from bot.ui.bans import ban_form, banned_card, bans_card, unbanned_card
 from bot.ui.house_log import log_card
 from bot.ui.settings import Page, Stands, page_card, settings_card, words_form, words_refused_card
+from bot.ui.setup import setup_card, welcome_card
 from tests.ui_samples import ARABIC, HOSTILE, LONGEST, NOW_MS, S, Sample, picture, request
 
 MODELS = {spec.id: spec.label for spec in Catalogue().available()}
@@ -79,7 +82,7 @@ def changes(reason: str = "rude prompts, twice") -> list[ChangeRow]:
         change(7, "private_allowed", True, False),
         change(8, "models", [], ["nano-banana"]),
         change(9, "roles_denied", [51], []),
-        change(10, "reports_channel_id", None, 34),
+        change(10, "everyone_credits", {"credits": None, "period": "none"}, {"credits": 160, "period": "month"}),
     ]
 
 
@@ -131,6 +134,12 @@ def house_samples() -> dict[str, Sample]:
     plain("banned", lambda: banned_card(ban(), again=False))
     plain("banned-again", lambda: banned_card(ban(reason="", expires_at_ms=None), again=True))
     plain("unbanned", lambda: unbanned_card(11, stood=True))
+    plain("setup", lambda: setup_card(stands(), Allowance(160, Period.MONTH, own=False), picture_credits=8))
+    own = Allowance(500, Period.MONTH, own=True)
+    plain("setup-set", lambda: setup_card(SET_UP, own, picture_credits=8, said="The log is <#32> now."))
+    plain("setup-without-credits", lambda: setup_card(replace(SET_UP, name=HOSTILE), None, picture_credits=8))
+    plain("welcome", lambda: welcome_card(allowed=True))
+    plain("welcome-not-allowed", lambda: welcome_card(allowed=False, operator="Anna (anna@example.org)"))
     plain("house-log", lambda: log_card(log_lines()))
     watched = request(picture(1, S.PAINTING), private=True, log_shows_private=True)
     plain("progress-watched", lambda: cards.progress_card(watched))
@@ -164,6 +173,7 @@ def house_longest() -> dict[str, Sample]:
         error = BotError("x", user_message=prompt[:200])
         draws: dict[str, Any] = {
             **{f"page-{page}": lambda p=page, w=worst, m=many: page_card(p, w, changes=m, said=None) for page in Page},
+            "setup": lambda w=worst: setup_card(w, Allowance(10**9, Period.DAY, own=True), picture_credits=1),
             "log": lambda told=lines: log_card(told),
             "bans": lambda b=bans, p=prompt: bans_card(b, 10**6, {BIG: p}, offset=8, said="The ban is lifted."),
             "words-refused": lambda e=error, p=prompt: words_refused_card(e, p[:3900]),

@@ -27,6 +27,7 @@ NAMES: Final = {
     "slow_mode_s": "Slow mode",
     "log_channel_id": "Log",
     "log_private": "Prompts of private pictures in the log",
+    "everyone_credits": "Credits of each member",
     "gallery_channel_id": "Gallery",
     "reports_channel_id": "Reports",
 }
@@ -130,6 +131,11 @@ def _models(models: Sequence[str]) -> str:
     return ", ".join(plain(model, 40) for model in models) or "all"
 
 
+def allowance_words(credits_of_each: int | None, period: str) -> str:
+    """Return what each member may spend: "160 credits a month"."""
+    return "no limit" if credits_of_each is None else f"{in_credits(credits_of_each)} a {period}"
+
+
 def _slow(seconds: int) -> str:
     return f"{duration(seconds)} between two requests of a member" if seconds else "none"
 
@@ -149,6 +155,7 @@ _VALUES: Final[Mapping[str, Callable[[Any], str]]] = {
     "slow_mode_s": _slow,
     "log_channel_id": _channel,
     "log_private": _switch("shown", "not shown"),
+    "everyone_credits": lambda told: allowance_words(told["credits"], told["period"]),
     "gallery_channel_id": _channel,
     "reports_channel_id": _channel,
 }

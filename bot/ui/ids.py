@@ -132,6 +132,11 @@ SETTING_SWITCH: Final = re.compile(
     r"nbb:set:switch:(?P<name>age_restricted_only|private_allowed|log_private):(?P<value>[01])"
 )
 SETTING_CLEAR: Final = re.compile(r"nbb:set:clear:(?P<name>channels|roles_allowed|roles_denied|log_channel_id)")
+SETUP: Final = re.compile(r"nbb:setup")
+"""Open the panel of /setup."""
+SETUP_CHOICE: Final = re.compile(r"nbb:setup:pick:(?P<name>channels|credits|log)")
+"""A select; its values are what is set."""
+SETUP_CLEAR: Final = re.compile(r"nbb:setup:clear:(?P<name>channels|log)")
 WORDS: Final = re.compile(r"nbb:set:words")
 """Open the form of the blocked words."""
 WORDS_FORM: Final = re.compile(r"nbb:form:words")
@@ -269,6 +274,21 @@ def setting_switch(name: str, *, on: bool) -> str:
 def setting_clear(name: str) -> str:
     """Take a setting back."""
     return f"nbb:set:clear:{name}"
+
+
+def setup() -> str:
+    """Open the panel of /setup."""
+    return "nbb:setup"
+
+
+def setup_choice(name: str) -> str:
+    """Choose one of the three things that /setup asks."""
+    return f"nbb:setup:pick:{name}"
+
+
+def setup_clear(name: str) -> str:
+    """Take one of them back."""
+    return f"nbb:setup:clear:{name}"
 
 
 def words() -> str:

@@ -146,7 +146,7 @@ def _where(stands: Stands, said: str | None) -> Card:
         Page.WHERE,
         said,
         f"Now: {where_words(rules)}. Threads count for their channel.",
-        _channels("Everywhere, unless you choose channels …", ids.setting_choice("channels"), stands),
+        usual_channels(stands, ids.setting_choice("channels")),
         row(
             button("Everywhere", ids.setting_clear("channels")) if rules.channels else None,
             button(
@@ -401,10 +401,11 @@ def _channel_select(placeholder: str, custom_id: str) -> ui.ActionRow[Any]:
     return ui.ActionRow(ui.ChannelSelect(placeholder=placeholder, custom_id=custom_id, channel_types=POSTED_IN))
 
 
-def _channels(placeholder: str, custom_id: str, stands: Stands) -> ui.ActionRow[Any]:
+def usual_channels(stands: Stands, custom_id: str) -> ui.ActionRow[Any]:
+    """Return the select of the channels in which pictures may be asked for."""
     return ui.ActionRow(
         ui.ChannelSelect(
-            placeholder=placeholder,
+            placeholder="Everywhere, unless you choose channels …",
             custom_id=custom_id,
             channel_types=USED_IN,
             min_values=0,

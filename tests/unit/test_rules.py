@@ -274,6 +274,10 @@ def told(world: World) -> list[LogLine]:
     return [line for _, line in world.discord.logged]
 
 
+async def nothing_waits(world: World) -> bool:
+    return await world.count("log_lines") == 0
+
+
 async def test_requests_and_changes_are_told_in_the_log(world: World) -> None:
     quiet = await world.imagine("before there was a log")
     await change(world, log_channel_id=LOG)
@@ -288,7 +292,7 @@ async def test_requests_and_changes_are_told_in_the_log(world: World) -> None:
         "log_channel_id", shown, hidden, "log_private", seen, "ban",
     ]  # fmt: skip
     assert [line.hidden for line in told(world)] == [False, False, True, False, False, False]
-    assert await world.count("log_lines") == 0
+    await world.until(lambda: nothing_waits(world))
     assert quiet not in {line.request.id for line in told(world) if line.request}
 
 
@@ -313,7 +317,7 @@ async def test_a_log_that_can_not_be_reached_is_in_nobodys_way_and_catches_up(wo
     tries = world.discord.log_tries
     assert len(tries) == 4
     assert len({nonce for _, nonce in tries[:3]}) == 1, "a second try is the same message"
-    assert await world.count("log_lines") == 0
+    await world.until(lambda: nothing_waits(world))
 
 
 async def test_many_lines_go_a_few_to_a_message(still: World) -> None:
@@ -375,10 +379,7 @@ async def test_a_log_that_was_switched_off_says_nothing_more(still: World) -> No
     await change(still, log_channel_id=None)
     still.clock.advance(3600)
 
-    async def empty() -> bool:
-        return await still.count("log_lines") == 0
-
-    await still.until(empty)
+    await still.until(lambda: nothing_waits(still))
     assert told(still) == []
 
 
