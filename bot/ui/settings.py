@@ -93,6 +93,7 @@ def settings_card(stands: Stands, *, said: str | None = None) -> Card:
     return Card(
         BANANA,
         lines(f"**{plain(stands.name, _NAME_LIMIT)}**", said),
+        gap(),
         lines(f"**Where** {where_words(rules)}", f"**Who** {who_words(rules)}"),
         gap(),
         lines(
