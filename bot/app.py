@@ -17,7 +17,10 @@ from bot.generations.acceptance import Acceptance, Limits
 from bot.generations.account import ProviderAccount
 from bot.generations.courier import Courier
 from bot.generations.engine import Engine
+from bot.generations.everyone import EveryonesCredits, EveryonesRule
 from bot.generations.gallery import Gallery
+from bot.generations.house import House
+from bot.generations.house_log import HouseLog
 from bot.generations.moderation import Moderation
 from bot.generations.notes import Notes
 from bot.generations.painter import Painter
@@ -53,6 +56,8 @@ class Core:
     moderation: Moderation
     gallery: Gallery
     preferences: PreferencesBook
+    house: House
+    everyones: EveryonesCredits
 
 
 def new_id() -> str:
@@ -196,6 +201,7 @@ async def build_core(
         upkeep=Upkeep(database=database, store=store, clock=clock, results_max_bytes=settings.results_max_bytes),
         places=places,
         tray=tray,
+        house_log=HouseLog(database=database, views=views, delivery=delivery, clock=clock),
         delivery=delivery,
         catalogue=catalogue,
         client=client,
@@ -213,4 +219,6 @@ async def build_core(
         moderation=Moderation(database, clock),
         gallery=Gallery(database, clock),
         preferences=PreferencesBook(database, clock),
+        house=House(database, clock),
+        everyones=EveryonesRule(database, clock, default_credits=settings.member_credits_per_month),
     )

@@ -22,7 +22,9 @@ from bot.command_rights import CommandRights
 from bot.config import Settings
 from bot.credits.quotas import QuotaExceeded
 from bot.errors import BotError, ReferenceRefused, StorageDown
+from bot.generations.everyone import EveryonesCredits
 from bot.generations.gallery import Gallery
+from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
 from bot.generations.preferences import PreferencesBook
 from bot.generations.protocols import Fetcher
@@ -55,7 +57,9 @@ EXTENSIONS = (
     "cogs.tray",
     "cogs.mentions",
     "cogs.results",
-    "cogs.server",
+    "cogs.setup",
+    "cogs.settings",
+    "cogs.bans",
 )
 
 
@@ -78,6 +82,9 @@ class Services:
     moderation: Moderation
     gallery: Gallery
     preferences: PreferencesBook
+    house: House
+    everyones: EveryonesCredits | None = None
+    """What each member may spend; None: /setup does not ask for it."""
 
 
 class BotClient(commands.Bot):
@@ -231,7 +238,7 @@ def card_of(error: BaseException, *, nothing_charged: bool) -> Card | None:
 
     ``nothing_charged``: a picture was asked for, and it is sure that the request came to nothing by it.
     """
-    if isinstance(error, CannotDo):
+    if isinstance(error, (CannotDo, SettingRefused)):
         return Card(SLATE, f"**{error.user_message}**")
     if isinstance(error, StorageDown) and not nothing_charged:
         return unwritten_card()

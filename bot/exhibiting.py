@@ -16,9 +16,9 @@ from bot.rights import lacking_in, may_moderate
 from bot.searching import UNREACHED, find_own
 from bot.ui import ids
 from bot.ui.card import Card
+from bot.ui.gallery import exhibited_card, gallery_card, lacks_words
 from bot.ui.kin import url_of
 from bot.ui.removal import publish_card
-from bot.ui.server import exhibited_card, gallery_card, lacks_words
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +52,7 @@ class Exhibiting:
         guild = interaction.guild
         if guild is None:
             raise NoGallery
+        await self._services.house.check_not_banned(guild.id, interaction.user.id)
         settings = await self._services.moderation.settings(guild.id)
         try:
             begun = await self._services.gallery.begin(

@@ -30,7 +30,8 @@ async def open_form(interaction: Interaction, services: Services, gathered: Gath
     empty = GenerationRequest(
         prompt="", parent=gathered.parent, private=usual.private or False, notify=usual.notify or False
     )
-    request = with_usual(empty, usual, services.catalogue)
+    house = await services.house.rules(payer_guild_id(interaction))
+    request = with_usual(empty, usual, services.catalogue, house)
     terms = terms_of(services.catalogue, request.model)
     gathered = made_of(gathered.at_most(terms.max_references))
     ratio = request.options.get("aspect_ratio", FOLLOWS_REFERENCE)

@@ -44,6 +44,7 @@ class Intake:
         self._client = client
         self._generations = client.services.generations
         self._catalogue = client.services.catalogue
+        self._house = client.services.house
         self._confirm_above_credits = client.services.settings.confirm_above_credits
         self._voiding: set[asyncio.Future[bool]] = set()
 
@@ -184,7 +185,11 @@ class Intake:
         price = picture_price(self._catalogue, request) if request is not None else None
         try:
             balance = await self._generations.balance(ask.origin.spender)
-            mends = [await self._offer(ask, instead) for instead in mended(error, request, self._catalogue)]
+            rules = await self._house.rules(ask.origin.guild_id)
+            allowed = [
+                one for one in mended(error, request, self._catalogue) if rules.takes(one.request, self._catalogue)
+            ]
+            mends = [await self._offer(ask, instead) for instead in allowed]
         except BotError as trouble:  # a refusal needs no database
             log.warning("refusal.without_offer", error=str(trouble)[:200])
         await ask.answer(refusal_card(error, balance=balance, mends=mends, picture_credits=price))
@@ -195,6 +200,9 @@ class Intake:
             raise AssertionError("a price without a request")
         draft_id = await self._keep(ask, request)
         instead = cheaper(request, self._catalogue, quote.bounds)
+        rules = await self._house.rules(ask.origin.guild_id)
+        if instead is not None and not rules.takes(instead.request, self._catalogue):
+            instead = None
         card = confirm_card(
             request,
             quote,

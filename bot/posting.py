@@ -11,11 +11,12 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.generations.protocols import DeliveryError, DeliveryFault, Posted, PostFile, Target, Voided
+from bot.generations.protocols import DeliveryError, DeliveryFault, LogLine, Posted, PostFile, Target, Voided
 from bot.generations.states import PictureState, Rung
 from bot.generations.values import RequestView
 from bot.ui.card import Card, fine
 from bot.ui.failure import failure_card, failure_mark, void_card
+from bot.ui.house_log import log_card, log_off_words
 from bot.ui.ids import acknowledgement_nonce, more
 from bot.ui.offers import ready_words
 from bot.ui.progress import progress_card
@@ -120,6 +121,20 @@ class DiscordDelivery:
                     raise
                 # A reply needs Read Message History; a mention by itself does not.
                 await self._mention(place, view, None)
+
+    async def post_lines(self, guild_id: int, channel_id: int, lines: Sequence[LogLine], *, nonce: str) -> None:
+        """Post lines to a server's log channel."""
+        async with self._faults(timeout_s=PROGRESS_TIMEOUT_S) as client:
+            place = client.get_partial_messageable(channel_id, guild_id=guild_id)
+            await place.send(view=log_card(lines), allowed_mentions=_NOBODY, nonce=nonce)
+
+    async def tell_log_off(self, user_id: int, guild_id: int, dropped: int) -> None:
+        """Tell an admin that their server's log is switched off."""
+        async with self._faults(timeout_s=PROGRESS_TIMEOUT_S) as client:
+            guild = client.get_guild(guild_id)
+            channel = await client.create_dm(discord.Object(user_id))
+            name = guild.name if guild is not None else "your server"
+            await channel.send(log_off_words(name, dropped), allowed_mentions=_NOBODY)
 
     async def _mention(
         self, place: discord.abc.Messageable, view: RequestView, reference: discord.MessageReference | None

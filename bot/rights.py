@@ -44,3 +44,18 @@ def lacking_in(channel: discord.abc.GuildChannel | discord.Thread | None) -> lis
         "Read Message History": have.read_message_history,
     }
     return [name for name, given in needed.items() if not given]
+
+
+def managed(interaction: Interaction) -> discord.Guild:
+    """Return the server, for those who manage it; an admin may have opened a command to others. Raises CannotDo."""
+    if interaction.guild is None or not interaction.permissions.manage_guild:
+        raise CannotDo(user_message="Only those who manage this server can do that.")
+    return interaction.guild
+
+
+def may_ban(interaction: Interaction) -> discord.Guild:
+    """Return the server, for those who may time its members out or manage it. Raises CannotDo."""
+    given = interaction.permissions
+    if interaction.guild is None or not (given.moderate_members or given.manage_guild):
+        raise CannotDo(user_message="Only those who may time members out, or manage this server, can do that.")
+    return interaction.guild

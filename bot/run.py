@@ -224,6 +224,8 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         moderation=core.moderation,
         gallery=core.gallery,
         preferences=core.preferences,
+        house=core.house,
+        everyones=core.everyones,
     )
     return BotClient(services)
 

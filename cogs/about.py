@@ -7,6 +7,7 @@ from importlib.metadata import version
 from discord import app_commands
 from discord.ext import commands
 
+from bot.asks import payer_guild_id
 from bot.client import BotClient, Interaction, say
 from bot.ui.about import about_card, help_card
 
@@ -22,9 +23,9 @@ class About(commands.Cog):
     async def about(self, interaction: Interaction) -> None:
         """Show what it is."""
         contact = self._services.settings.operator_contact or None
-        await say(
-            interaction, view=about_card(models=self._prices(), operator=contact, version=version("nano-banana-bot"))
-        )
+        house = await self._services.house.rules(payer_guild_id(interaction))
+        card = about_card(models=self._prices(), operator=contact, version=version("nano-banana-bot"), house=house)
+        await say(interaction, view=card)
 
     @app_commands.command(name="help", description="How to make pictures with this bot.")
     async def help(self, interaction: Interaction) -> None:

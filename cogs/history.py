@@ -40,6 +40,7 @@ class History(commands.Cog):
     def __init__(self, client: BotClient) -> None:
         self._generations = client.services.generations
         self._moderation = client.services.moderation
+        self._house = client.services.house
         self._store = client.services.store
         self._posting = Once()
         # Pictures are decoded one at a time anyway; whoever turns pages fast must not take all threads for waiting.
@@ -128,9 +129,10 @@ class History(commands.Cog):
         )
 
     async def _to_post(self, interaction: Interaction, request_id: str) -> tuple[RequestView, list[PictureView]]:
-        missing = origin_of(interaction).missing_permissions
-        if missing:
-            raise MissingPermissions(missing)
+        origin = origin_of(interaction)
+        if origin.missing_permissions:
+            raise MissingPermissions(origin.missing_permissions)
+        await self._house.check_posting(origin)
         view = await self._mine(interaction, request_id)
         if view.removed_by not in {None, view.user_id}:
             raise CannotDo(user_message="A moderator removed this picture, so it can't be posted again.")

@@ -137,7 +137,8 @@ class Imagine(commands.Cog):
                 notify=(usual.notify or False) if notify is None else notify,
                 parent=origin,
             )
-            request = self._as_meant(with_usual(request, usual, self._catalogue))
+            house = await self._services.house.rules(payer_guild_id(interaction))
+            request = self._as_meant(with_usual(request, usual, self._catalogue, house))
             if use_tray:
                 request = await self._with_tray(interaction.user.id, request)
             return request if style is None else await self._with_style(interaction.user.id, style, request)
@@ -233,7 +234,9 @@ class Imagine(commands.Cog):
     @imagine.autocomplete("model")
     async def _models(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
         resolution = _typed(interaction, "resolution")
-        return model_choices(self._catalogue, typed, resolution=resolution, count=_count(interaction))
+        house = await self._services.house.rules(payer_guild_id(interaction))
+        specs = house.models_of(self._catalogue)
+        return model_choices(self._catalogue, typed, specs=specs, resolution=resolution, count=_count(interaction))
 
     @imagine.autocomplete("resolution")
     async def _resolutions(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
@@ -264,7 +267,9 @@ class Imagine(commands.Cog):
     async def _chosen_model(self, interaction: Interaction) -> ModelSpec:
         """Return the model that was chosen so far, or the one that is taken when none is."""
         usual = (await self._services.preferences.of(interaction.user.id)).model
-        for model in (meant_model(self._catalogue, _typed(interaction, "model")), usual):
+        house = await self._services.house.rules(payer_guild_id(interaction))
+        mine = usual if usual is not None and house.takes_model(usual) else house.usual_model(self._catalogue)
+        for model in (meant_model(self._catalogue, _typed(interaction, "model")), mine):
             spec = self._spec(model) if model is not None else None
             if spec is not None:
                 return spec

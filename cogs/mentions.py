@@ -16,7 +16,7 @@ from bot.client import BotClient, card_of
 from bot.errors import BotError
 from bot.gathering import Found, Gathered, Viewer, gather, images_in, joined
 from bot.generations.defaults import FOLLOWS_REFERENCE, with_usual
-from bot.generations.values import GenerationRequest
+from bot.generations.values import GenerationRequest, Origin
 from bot.intake import Intake
 from bot.ui.card import Card
 from bot.ui.failure import error_card
@@ -80,7 +80,7 @@ class Mentions(commands.Cog):
         if not prompt:
             await ask.answer(how_to_card(self._name, images=len(gathered.images)))
             return
-        request = await self._request(message.author.id, prompt, gathered)
+        request = await self._request(ask.origin, prompt, gathered)
         # What lies about in somebody else's message is no part of the request; what one attaches oneself is.
         if gathered.images and not blind and not own.unusable:
 
@@ -91,15 +91,16 @@ class Mentions(commands.Cog):
             return
         await self._ask_first(message, ask, request, blind=blind, unusable=[item.sentence for item in own.unusable])
 
-    async def _request(self, user_id: int, prompt: str, gathered: Gathered) -> GenerationRequest:
+    async def _request(self, origin: Origin, prompt: str, gathered: Gathered) -> GenerationRequest:
         """Return what is asked for, with what the person usually wants; never private, since the words are not."""
-        usual = await self._services.preferences.of(user_id)
+        usual = await self._services.preferences.of(origin.user_id)
         request = with_usual(
             GenerationRequest(
                 prompt=prompt, references=gathered.images, parent=gathered.parent, notify=usual.notify or False
             ),
             usual,
             self._services.catalogue,
+            await self._services.house.rules(origin.guild_id),
         )
         if not gathered.images or "aspect_ratio" in request.options:
             return request

@@ -90,7 +90,20 @@ def _as_sent(body: Any) -> Any:
         attachments = holder.get("attachments") if isinstance(holder, dict) else None
         for attachment in attachments if isinstance(attachments, list) else []:
             attachment["id"] = str(attachment["id"])
+    _write_chosen_ids(sent)
     return sent
+
+
+def _write_chosen_ids(part: Any) -> None:
+    """Write what is pre-chosen in a select as the document has it; discord.py sends these ids as integers, too."""
+    if isinstance(part, list):
+        for one in part:
+            _write_chosen_ids(one)
+    elif isinstance(part, dict):
+        for chosen in part.get("default_values") or ():
+            chosen["id"] = str(chosen["id"])
+        for value in part.values():
+            _write_chosen_ids(value)
 
 
 def _sentence(error: Any) -> str:

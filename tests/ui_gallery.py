@@ -20,6 +20,7 @@ from playwright.async_api import async_playwright
 
 from tests.ui_looking import looking, looking_longest
 from tests.ui_samples import samples
+from tests.ui_samples_house import house_samples
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 _LOADED = """([id, count]) => {
@@ -45,7 +46,7 @@ async def main(folder: Path, part: str) -> None:
                     await pages[name].goto(preview.url)
                     # The page reports its size to the server; while it does, nothing else may happen there.
                     await pages[name].get_by_text("Viewport updated").wait_for()
-                screens = samples() | looking() | (looking_longest() if part else {})
+                screens = samples() | looking() | house_samples() | (looking_longest() if part else {})
                 for name, sample in screens.items():
                     if part not in name:
                         continue

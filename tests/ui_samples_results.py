@@ -1,4 +1,4 @@
-"""Samples of what stands under a result and comes of it: More, Details, Delete, reports, the gallery, /server."""
+"""Samples of what stands under a result and comes of it: More, Details, Delete, reports, the gallery."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 from bot.generations.lineage import LARGER_PROMPT
 from bot.generations.previews import Preview
-from bot.generations.repository import GuildRow, ReportRow, ReportState
+from bot.generations.repository import ReportRow, ReportState
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import Derived, PictureView, Relatives, RelativeView, RequestView
 from bot.ui import cards, ids
 from bot.ui.actions import Action, Choice, which_card
 from bot.ui.details import details_card, maker_card
+from bot.ui.gallery import exhibited_card, gallery_card
 from bot.ui.removal import (
     delete_card,
     deleted_card,
@@ -27,7 +28,6 @@ from bot.ui.removal import (
     take_down_card,
 )
 from bot.ui.result import full_card, look_card, result_card
-from bot.ui.server import exhibited_card, gallery_card, server_card
 from tests.ui_samples import ARABIC, HOSTILE, NOW_MS, PANDA, UPLOADED, S, Sample, files, picture, references, request
 
 SHOWN: dict[str, Any] = {
@@ -134,16 +134,6 @@ def result_samples() -> dict[str, Sample]:
     plain("gallery-private", lambda: gallery_card(replace(one, private=True), files(one)), files(one))
     plain("post-private", lambda: look_card(replace(four, private=True), files(four)), files(four))
     plain("exhibited", lambda: exhibited_card("https://discord.com/channels/20/30/41", again=False))
-    unset = GuildRow(20, None, None, 0, 0)
-    both = GuildRow(20, 30, 31, NOW_MS, 10)
-    plain("server-unset", lambda: server_card(unset, "Art & Craft", open_reports=0, lacking={}))
-    plain(
-        "server-set",
-        lambda: server_card(
-            both, HOSTILE, open_reports=2, lacking={30: ["gone"], 31: ["Send Messages", "Attach Files"]},
-            said="The gallery is <#30> now.",
-        ),
-    )  # fmt: skip
     return found
 
 
@@ -166,8 +156,6 @@ def longest_results(prompt: str, filename: str) -> dict[str, Sample]:
     children = [relative(number, prompt=prompt, position=3) for number in range(1, 60)]
     kin = Relatives(relative(1, prompt=prompt, position=4), tuple(children))
     bad = report(reason=prompt[:1000], state=ReportState.OPEN)
-    settings = GuildRow(20, 30, 31, 0, 0)
-    lacking = {30: ["View Channel", "Send Messages", "Attach Files", "Read Message History"]}
     return {
         "details": Sample(
             lambda: details_card(view, kin, everyone, preview=Preview(3, Path("p3.webp"), "p3.webp")), [_Text()]
@@ -178,6 +166,5 @@ def longest_results(prompt: str, filename: str) -> dict[str, Sample]:
         "take-down": Sample(lambda: take_down_card(view, by_owner=True, can_post_again=True, message_id=2**63)),
         "full": Sample(lambda: full_card(view, shown), shown),
         "delete": Sample(lambda: delete_card(view, by_owner=False, in_gallery=True, message_id=2**63)),
-        "server": Sample(lambda: server_card(settings, prompt, open_reports=999_999, lacking=lacking)),
         "from": Sample(lambda: result_card(replace(view, parent=relative(1, position=4)), shown), shown),
     }

@@ -20,7 +20,16 @@ from bot.app import Core, build_core
 from bot.config import Settings, load_settings
 from bot.credits.audit import AuditReport, audit
 from bot.credits.rules import Spender
-from bot.generations.protocols import DeliveryError, DeliveryFault, FetchError, Posted, PostFile, Target, Voided
+from bot.generations.protocols import (
+    DeliveryError,
+    DeliveryFault,
+    FetchError,
+    LogLine,
+    Posted,
+    PostFile,
+    Target,
+    Voided,
+)
 from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
 from bot.generations.values import Accepted, Attachment, GenerationRequest, Origin, RequestView
 from bot.rivya import Timeouts, open_http
@@ -77,6 +86,10 @@ class Recorder:
     deaf_to_voids: int = 0
     pings: list[RequestView] = field(default_factory=list)
     tries: list[Rung] = field(default_factory=list)
+    logged: list[tuple[int, LogLine]] = field(default_factory=list)
+    log_tries: list[tuple[int, str]] = field(default_factory=list)
+    told_log_off: list[tuple[int, int, int]] = field(default_factory=list)
+    refuse_log: Callable[[int], DeliveryFault | None] = lambda _channel: None
     refuse: Callable[[Rung, int], DeliveryFault | None] = lambda _rung, _try: None
     refuse_progress: Callable[[Rung], DeliveryFault | None] = lambda _rung: None
     most_bytes: int | None = None
@@ -121,6 +134,16 @@ class Recorder:
 
     async def ping(self, view: RequestView) -> None:
         self.pings.append(view)
+
+    async def post_lines(self, guild_id: int, channel_id: int, lines: Sequence[LogLine], *, nonce: str) -> None:
+        self.log_tries.append((channel_id, nonce))
+        fault = self.refuse_log(channel_id)
+        if fault is not None:
+            raise DeliveryError(fault, "as the test wants it")
+        self.logged += [(channel_id, line) for line in lines]
+
+    async def tell_log_off(self, user_id: int, guild_id: int, dropped: int) -> None:
+        self.told_log_off.append((user_id, guild_id, dropped))
 
 
 @dataclass

@@ -26,6 +26,7 @@ from bot.generations.refusals import (
     TooManyRunning,
 )
 from bot.generations.repository import DraftRow, GenerationsRepository
+from bot.generations.rules import check_rules
 from bot.generations.sources import check_sources
 from bot.generations.states import RequestState
 from bot.generations.store import FileStore
@@ -189,6 +190,8 @@ class Acceptance:
         self, tx: Connection, wanted: _Wanted, situation: Situation, free_bytes: int
     ) -> tuple[int, dict[str, int]]:
         rows = GenerationsRepository(tx)
+        spec = self._catalogue.get(wanted.model)
+        await check_rules(tx, wanted.request, wanted.origin, spec=spec, now_ms=situation.now_ms)
         ours_bytes = await check_sources(tx, wanted.request, wanted.origin, situation.now_ms)
         self._check_bounds(wanted, situation.bounds)
         await self._check_room(rows, wanted, situation.bounds, free_bytes, ours_bytes)

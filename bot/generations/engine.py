@@ -16,6 +16,7 @@ from bot.clock import Clock
 from bot.errors import is_of_the_machine
 from bot.generations.account import ProviderAccount
 from bot.generations.courier import SEARCH_AFTER_S, Courier
+from bot.generations.house_log import HouseLog
 from bot.generations.painter import Painter
 from bot.generations.places import INTERNAL_WAITS_S, MACHINE_PATIENCE_S, MACHINE_WAIT_S, InternalError, Places
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Voided
@@ -36,6 +37,8 @@ ACKNOWLEDGED_WITHIN_S = 60.0
 """Discord takes an acknowledgement for 3 s only: whatever is not acknowledged after a minute never will be."""
 UPKEEP_EVERY_S = 300.0
 MODELS_EVERY_S = 6 * 3600.0
+LOG_EVERY_S = 5.0
+"""What happens within it is told in one message of a server's log."""
 
 
 class Engine:
@@ -53,6 +56,7 @@ class Engine:
         upkeep: Upkeep,
         places: Places,
         tray: Tray,
+        house_log: HouseLog,
         delivery: Delivery,
         catalogue: Catalogue,
         client: RivyaClient,
@@ -68,6 +72,7 @@ class Engine:
         self._upkeep = upkeep
         self._places = places
         self._tray = tray
+        self._house_log = house_log
         self._delivery = delivery
         self._catalogue = catalogue
         self._client = client
@@ -89,6 +94,7 @@ class Engine:
         self._background(self._every(LOOK_EVERY_S, self._look_around), "left behind")
         self._background(self._every(UPKEEP_EVERY_S, self._keep_up), "upkeep")
         self._background(self._watch_account(), "account")
+        self._background(self._every(LOG_EVERY_S, self._house_log.post), "logs of servers")
         self._background(self._every(MODELS_EVERY_S, self._refresh_models), "models")
         return self
 

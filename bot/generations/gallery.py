@@ -24,7 +24,7 @@ class NoGallery(Refused):
     @property
     def user_message(self) -> str:
         """The sentence shown to a person."""
-        return "This server has no gallery. Its admins can choose a channel with /server."
+        return "This server has no gallery. Its admins can choose a channel with /settings."
 
 
 class PrivatePicture(Refused):

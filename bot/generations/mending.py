@@ -10,7 +10,15 @@ from itertools import islice
 from bot.credits.quotas import LimitScope, QuotaExceeded
 from bot.credits.rules import Bounds
 from bot.errors import BotError, ReferenceRefused, StorageDown
-from bot.generations.refusals import MissingPermissions, OutOfBounds, Refused, TooManyAtOnce, TooManyRunning
+from bot.generations.refusals import (
+    MissingPermissions,
+    ModelNotAllowed,
+    OutOfBounds,
+    PrivateNotAllowed,
+    Refused,
+    TooManyAtOnce,
+    TooManyRunning,
+)
 from bot.generations.values import Attachment, GenerationRequest, ReferenceImage
 from bot.rivya import BadOption, Catalogue, ModelSpec
 
@@ -29,6 +37,7 @@ class Change(StrEnum):
     WITHOUT_IMAGES = "without_images"
     WITHOUT_PART = "without_part"
     PRIVATE = "private"
+    PUBLIC = "public"
     NOTHING = "nothing"
     """The same once more: what was in its way passes."""
 
@@ -106,6 +115,10 @@ def _mended(error: BotError, request: GenerationRequest, catalogue: Catalogue) -
             yield from _without(error.filename, request, catalogue)
         case MissingPermissions():
             yield from _changed(request, catalogue, Change.PRIVATE, private=True)
+        case ModelNotAllowed():
+            yield from _by_others(request, catalogue, error.allowed)
+        case PrivateNotAllowed():
+            yield from _changed(request, catalogue, Change.PUBLIC, private=False)
         case Refused(retryable=True) | StorageDown():
             yield from _same(request, catalogue)
 
@@ -207,7 +220,14 @@ def _taken(error: BadOption, request: GenerationRequest, catalogue: Catalogue) -
         first = request.references[:most]
         yield from _changed(request, catalogue, Change.FIRST_IMAGES, str(most), references=first)
     if error.option in {"references", "prompt", "model"} and request.prompt.strip():
-        for other in _others(request, catalogue):
+        yield from _by_others(request, catalogue)
+
+
+def _by_others(
+    request: GenerationRequest, catalogue: Catalogue, among: frozenset[str] | None = None
+) -> Iterator[Mended]:
+    for other in _others(request, catalogue):
+        if among is None or other.id in among:
             options = _options_for(other, request)
             yield from _changed(request, catalogue, Change.MODEL, other.label, model=other.id, options=options)
 

@@ -8,6 +8,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.generations.access import may_remove, may_see
+from bot.generations.house import note_change
 from bot.generations.refusals import NotForYou
 from bot.generations.repository import GenerationsRepository, GuildRow, ReportRow, ReportState, RequestRow
 from bot.generations.states import DeliveryState
@@ -223,9 +224,17 @@ class Moderation:
     async def set_channels(self, guild_id: int, *, by: int, **channels: int | None) -> GuildRow:
         """Set ``gallery_channel_id`` or ``reports_channel_id``; None switches it off."""
         now_ms = self._clock.now_ms()
-        await self._database.write(
-            lambda tx: GenerationsRepository(tx).guilds.set(guild_id, updated_by=by, updated_at_ms=now_ms, **channels)
-        )
+
+        async def work(tx: Connection) -> None:
+            rows = GenerationsRepository(tx)
+            before = await rows.guilds.get(guild_id)
+            await rows.guilds.set(guild_id, updated_by=by, updated_at_ms=now_ms, **channels)
+            for name, channel_id in channels.items():
+                was = getattr(before, name) if before is not None else None
+                if was != channel_id:
+                    await note_change(tx, guild_id, name, was, channel_id, by=by, now_ms=now_ms)
+
+        await self._database.write(work)
         log.info("server.set", guild_id=guild_id, by=by, **channels)
         return await self.settings(guild_id)
 

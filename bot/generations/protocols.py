@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import BotError
+from bot.generations.repository import ChangeRow
 from bot.generations.states import Rung
 from bot.generations.values import RequestView
 
@@ -91,6 +92,18 @@ class Voided:
     """Whether nonces of that time may be forgotten by now."""
 
 
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One thing that a server's log tells: of a request, of a changed setting, or in words of ours."""
+
+    at_ms: int
+    request: RequestView | None = None
+    hidden: bool = False
+    """A private request of which only is told that it was made."""
+    change: ChangeRow | None = None
+    words: str | None = None
+
+
 class Delivery(Protocol):
     """Posts cards. Every method raises DeliveryError, and nothing else, when Discord does not take it."""
 
@@ -112,6 +125,14 @@ class Delivery(Protocol):
 
     async def ping(self, view: RequestView) -> None:
         """Mention the person under the posted result."""
+        ...
+
+    async def post_lines(self, guild_id: int, channel_id: int, lines: Sequence[LogLine], *, nonce: str) -> None:
+        """Post lines to a server's log channel, in one message."""
+        ...
+
+    async def tell_log_off(self, user_id: int, guild_id: int, dropped: int) -> None:
+        """Tell an admin by direct message that their log is switched off, and how many lines it lost."""
         ...
 
 

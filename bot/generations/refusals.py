@@ -9,6 +9,11 @@
     ├── RightsUnknown         what they have set can't be read at the moment
     ├── NotForYou             a picture that is private, or stands elsewhere
     ├── MissingPermissions    the bot could not post the result in this channel
+    ├── HouseRule             what this server's admins have set
+    │   ├── Banned            this member may not use the bot here
+    │   ├── ChannelNotAllowed, AgeRestrictedOnly, RoleNotAllowed
+    │   ├── ModelNotAllowed, PrivateNotAllowed, TermBlocked
+    │   └── SlowMode          too soon after this member's last request
     ├── TooManyAtOnce         this member has enough in work already
     ├── TooManyRunning        an admin's rule allows no more requests at the same time
     ├── OutOfBounds           an admin's rule allows no such model, resolution or count
@@ -102,6 +107,128 @@ class MissingPermissions(Refused):
         """The sentence shown to a person."""
         names = ", ".join(self.permissions)
         return f"I could not post the picture in this channel: I lack {names}. A moderator can give me that."
+
+
+class HouseRule(Refused):
+    """Base: this server's admins do not allow it."""
+
+    code = "house_rule"
+
+
+class Banned(HouseRule):
+    """This member may not use the bot in this server; None: until the ban is lifted."""
+
+    code = "banned"
+
+    def __init__(self, reason: str, expires_at_ms: int | None) -> None:
+        super().__init__("banned")
+        self.reason = reason
+        self.expires_at_ms = expires_at_ms
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "You can't use me in this server. Its moderators can lift that."
+
+
+class ChannelNotAllowed(HouseRule):
+    """Pictures are made in other channels of this server."""
+
+    code = "channel_not_allowed"
+
+    def __init__(self, channel_ids: tuple[int, ...]) -> None:
+        super().__init__("channel")
+        self.channel_ids = channel_ids
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "I don't paint in this channel. This server has others for that."
+
+
+class AgeRestrictedOnly(HouseRule):
+    """Pictures are made in age-restricted channels only."""
+
+    code = "age_restricted_only"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "I don't paint in this channel. In this server I do so in age-restricted channels only."
+
+
+class RoleNotAllowed(HouseRule):
+    """This member has none of the roles that may, or one that may not (then ``role_ids`` is empty)."""
+
+    code = "role_not_allowed"
+
+    def __init__(self, role_ids: tuple[int, ...]) -> None:
+        super().__init__("role")
+        self.role_ids = role_ids
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "Your roles don't allow you to use me here. A moderator can change that."
+
+
+class ModelNotAllowed(HouseRule):
+    """This server uses other models: those of the ids ``allowed``."""
+
+    code = "model_not_allowed"
+
+    def __init__(self, model_label: str, allowed: frozenset[str]) -> None:
+        super().__init__(model_label)
+        self.model_label = model_label
+        self.allowed = allowed
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return f"{self.model_label} is not used in this server. Choose another model."
+
+
+class PrivateNotAllowed(HouseRule):
+    """Results are for everyone in the channel."""
+
+    code = "private_not_allowed"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "There are no private pictures in this server. Everyone in the channel would see it."
+
+
+class TermBlocked(HouseRule):
+    """The prompt has a word that this server's admins blocked; ``term`` as they wrote it."""
+
+    code = "term_blocked"
+
+    def __init__(self, term: str) -> None:
+        super().__init__("a blocked term")  # the log has no words of prompts
+        self.term = term
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "The prompt has a word that this server blocks. Ask again without it."
+
+
+class SlowMode(HouseRule):
+    """A member's requests must be some time apart; the next one may come at ``next_at_ms``."""
+
+    code = "slow_mode"
+    retryable = True
+
+    def __init__(self, wait_s: int, next_at_ms: int) -> None:
+        super().__init__(f"{wait_s} s")
+        self.wait_s = wait_s
+        self.next_at_ms = next_at_ms
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "This server is in slow mode. Please try again a little later."
 
 
 class TooManyAtOnce(Refused):

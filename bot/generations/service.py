@@ -14,6 +14,7 @@ from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository, Entry
 from bot.credits.rules import Spender
 from bot.generations.acceptance import Acceptance
+from bot.generations.house import note_request
 from bot.generations.repository import GenerationsRepository, RequestRow
 from bot.generations.repository.requests import Wanted
 from bot.generations.settling import end_without_picture, settle_if_over
@@ -94,13 +95,17 @@ class Generations:
         now_ms = self._clock.now_ms()
 
         async def work(tx: Connection) -> bool:
-            taken = await GenerationsRepository(tx).requests.move(
+            rows = GenerationsRepository(tx).requests
+            taken = await rows.move(
                 request_id,
                 RequestState.ACCEPTED,
                 RequestState.RUNNING,
                 acknowledged_at_ms=now_ms,
                 message_id=message_id,
             )
+            request = await rows.get(request_id) if taken else None
+            if request is not None:
+                await note_request(tx, request, now_ms)
             if taken:  # its pictures may have ended meanwhile: the account was closed, or it was cancelled
                 await settle_if_over(tx, request_id, now_ms)
             return taken

@@ -296,6 +296,8 @@ class RequestView:
     """What a picture of this model costs now, by resolution ("" where it has none); empty when it can't be had."""
     has_gallery: bool = False
     """Whether the server that it stands in has a gallery."""
+    log_shows_private: bool = False
+    """Whether it is private and the server's log shows its prompt all the same."""
 
     @property
     def reference(self) -> str:

@@ -30,6 +30,8 @@ class Gathered:
     parents: Mapping[str, RelativeView]
     galleries: Collection[int]
     balances: Mapping[str, Balance]
+    telling_of_private: Collection[int]
+    """The servers whose log shows the prompts of private pictures."""
 
 
 class Views:
@@ -110,6 +112,7 @@ class Views:
                 )
             )
         guild_ids = {request.place_guild_id for request in found if request.place_guild_id is not None}
+        private_in = {r.guild_id for r in found if r.private and r.guild_id is not None}
         balances = {}
         if with_balance:
             now_ms = self._clock.now_ms()
@@ -123,6 +126,7 @@ class Views:
             parents=await self.parents(tx, found),
             galleries=await rows.guilds.with_gallery(*guild_ids) if guild_ids else set(),
             balances=balances,
+            telling_of_private=await rows.rules.telling_of_private(*private_in) if private_in else frozenset(),
         )
 
     def draw(self, gathered: Gathered) -> list[RequestView]:
@@ -168,6 +172,7 @@ class Views:
                     removed_by=request.removed_by,
                     prices=self._catalogue.prices(request.model),
                     has_gallery=request.place_guild_id in gathered.galleries,
+                    log_shows_private=bool(request.private) and request.guild_id in gathered.telling_of_private,
                 )
             )
         return views

@@ -145,6 +145,7 @@ END
 GUARDS: tuple[str, ...] = (
     *_append_only("entries"),
     *_append_only("legs"),
+    *_append_only("setting_changes"),
     _ONE_HOLD.strip(),
     _SETTLEMENT.strip(),
     _REFUND.strip(),

@@ -373,6 +373,72 @@ reports = Table(
 )
 Index("ix_reports_open", reports.c.guild_id, sqlite_where=text("state = 'open'"))
 
+# What a server's admins allow. Lists are JSON: ids, a model's ids, or words as they were typed. Empty: no limit.
+house_rules = Table(
+    "house_rules",
+    metadata,
+    Column("guild_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("channels", Text, nullable=False, server_default=text("'[]'")),
+    Column("roles_allowed", Text, nullable=False, server_default=text("'[]'")),
+    Column("roles_denied", Text, nullable=False, server_default=text("'[]'")),
+    Column("terms", Text, nullable=False, server_default=text("'[]'")),
+    Column("age_restricted_only", Integer, nullable=False, server_default=text("0")),
+    Column("models", Text, nullable=False, server_default=text("'[]'")),
+    Column("default_model", String),
+    Column("private_allowed", Integer, nullable=False, server_default=text("1")),
+    Column("slow_mode_s", Integer, nullable=False, server_default=text("0")),
+    Column("log_channel_id", BigInteger),
+    Column("log_private", Integer, nullable=False, server_default=text("0")),  # the log shows prompts of private ones
+)
+
+# From the bot alone. One stands at a time; one that has expired stands until it is lifted or another takes its place.
+bans = Table(
+    "bans",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("user_id", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("banned_by", BigInteger, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("expires_at_ms", BigInteger),  # NULL: until it is lifted
+    Column("lifted_at_ms", BigInteger),
+    Column("lifted_by", BigInteger),
+    sqlite_autoincrement=True,
+)
+Index("uq_bans_standing", bans.c.guild_id, bans.c.user_id, unique=True, sqlite_where=text("lifted_at_ms IS NULL"))
+
+# Who changed which setting, from what to what (JSON). Append-only.
+setting_changes = Table(
+    "setting_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("changed_by", BigInteger, nullable=False),  # 0: the bot itself
+    Column("name", String, nullable=False),
+    Column("was", Text, nullable=False),
+    Column("became", Text, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("ix_setting_changes_guild", setting_changes.c.guild_id, setting_changes.c.id)
+
+# What waits to be posted to a server's log channel; a line that was posted is removed.
+log_lines = Table(
+    "log_lines",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("guild_id", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("ref", String),  # the request's id, or the change's
+    Column("words", Text),
+    Column("batch_id", Integer),  # the lines that were first tried in one message
+    Column("created_at_ms", BigInteger, nullable=False),
+    CheckConstraint("kind IN ('request', 'private', 'change', 'words')", name="kind"),
+    sqlite_autoincrement=True,
+)
+Index("ix_log_lines_guild", log_lines.c.guild_id, log_lines.c.id)
+
 # --- the bot's own memory ---
 
 facts = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.generations.rules import HouseRules
 from bot.ui.card import BANANA, Card, fine, gap, lines
 from bot.ui.text import plain
 from bot.ui.words import in_credits
@@ -15,8 +16,17 @@ PRIVACY = (
 )
 
 
-def about_card(*, models: Sequence[tuple[str, int]], operator: str | None = None, version: str | None = None) -> Card:
-    """Return what the bot does, costs and keeps, and who runs it; ``models`` are (label, credits a picture)."""
+def about_card(
+    *,
+    models: Sequence[tuple[str, int]],
+    operator: str | None = None,
+    version: str | None = None,
+    house: HouseRules | None = None,
+) -> Card:
+    """Return what the bot does, costs and keeps, who runs it and who else sees what one asks for here.
+
+    ``models`` are (label, credits a picture); ``house`` are the server's rules.
+    """
     return Card(
         BANANA,
         lines(
@@ -27,7 +37,7 @@ def about_card(*, models: Sequence[tuple[str, int]], operator: str | None = None
         gap(line=True),
         _prices(models),
         gap(line=True),
-        fine(PRIVACY, _contact(operator), f"Version {plain(version, 40)}" if version else None),
+        fine(_told(house), PRIVACY, _contact(operator), f"Version {plain(version, 40)}" if version else None),
     )
 
 
@@ -54,6 +64,14 @@ def help_card(
 
 def _prices(models: Sequence[tuple[str, int]]) -> str:
     return lines("**A picture costs**", *(f"{plain(name, 60)} · {in_credits(price)}" for name, price in models))
+
+
+def _told(house: HouseRules | None) -> str | None:
+    if house is None or house.log_channel_id is None:
+        return None
+    if house.log_private:
+        return "This server's moderators see each request in a channel of theirs: the prompts of private ones as well."
+    return "This server's moderators see each request in a channel of theirs; of a private one only that it was made."
 
 
 def _contact(operator: str | None) -> str | None:

@@ -63,6 +63,11 @@ def row(*buttons: ui.Item[Any] | None) -> ui.ActionRow[Any] | None:
     return ui.ActionRow(*present) if present else None
 
 
+def apart(*parts: str) -> Sequence[ui.Item[Any] | str]:
+    """Return texts with room between each two of them."""
+    return [item for part in parts for item in (gap(), part)][1:]
+
+
 def gap(*, line: bool = False) -> ui.Separator[Any]:
     """Return room between two parts of a card, with a thin line in it where they are of a different kind."""
     return ui.Separator(visible=line)

@@ -26,14 +26,13 @@ _LOOKED_AT: Final = 100
 Choice = app_commands.Choice
 
 
-def model_choices(catalogue: Catalogue, typed: str, *, resolution: str | None, count: int) -> list[Choice[str]]:
-    """Return the models, each with what the request would cost by it."""
+def model_choices(
+    catalogue: Catalogue, typed: str, *, specs: Iterable[ModelSpec], resolution: str | None, count: int
+) -> list[Choice[str]]:
+    """Return the models ``specs``, each with what the request would cost by it."""
     return _matching(
         typed,
-        [
-            Choice(name=_priced(spec.label, _price(catalogue, spec, resolution), count), value=spec.id)
-            for spec in catalogue.available()
-        ],
+        [Choice(name=_priced(spec.label, _price(catalogue, spec, resolution), count), value=spec.id) for spec in specs],
     )
 
 

@@ -125,6 +125,33 @@ GALLERY_CHANNEL: Final = re.compile(r"nbb:server:gallery")
 REPORTS_CHANNEL: Final = re.compile(r"nbb:server:reports")
 NO_GALLERY: Final = re.compile(r"nbb:server:nogallery")
 NO_REPORTS_CHANNEL: Final = re.compile(r"nbb:server:noreports")
+SETTINGS_PAGE: Final = re.compile(r"nbb:set:page:(?P<page>[a-z]{1,12})")
+"""Show a page of the settings in place; pages are ``bot.ui.settings.Page``."""
+SETTINGS_GO: Final = re.compile(r"nbb:set:go")
+"""A select; its value is a page."""
+SETTING_CHOICE: Final = re.compile(
+    r"nbb:set:pick:(?P<name>channels|roles_allowed|roles_denied|models|default_model|slow_mode_s|log_channel_id)"
+)
+"""A select; its values are what is set."""
+SETTING_SWITCH: Final = re.compile(
+    r"nbb:set:switch:(?P<name>age_restricted_only|private_allowed|log_private):(?P<value>[01])"
+)
+SETTING_CLEAR: Final = re.compile(r"nbb:set:clear:(?P<name>channels|roles_allowed|roles_denied|log_channel_id)")
+SETUP: Final = re.compile(r"nbb:setup")
+"""Open the panel of /setup."""
+SETUP_CHOICE: Final = re.compile(r"nbb:setup:pick:(?P<name>channels|credits|log)")
+"""A select; its values are what is set."""
+SETUP_CLEAR: Final = re.compile(r"nbb:setup:clear:(?P<name>channels|log)")
+WORDS: Final = re.compile(r"nbb:set:words")
+"""Open the form of the blocked words."""
+WORDS_FORM: Final = re.compile(r"nbb:form:words")
+BANS: Final = re.compile(r"nbb:bans:(?P<offset>[0-9]{1,9})")
+"""Turn to the bans from here on; the first is 0."""
+UNBAN: Final = re.compile(r"nbb:unban")
+"""A select; its value is the member's id."""
+REPORT_BAN: Final = re.compile(r"nbb:report:ban:(?P<report_id>[0-9]{1,18})")
+"""Open the form that bans the maker of what was reported."""
+BAN_FORM: Final = re.compile(r"nbb:form:ban:(?P<user_id>[0-9]{1,20})")
 OPEN_REPORTS: Final = re.compile(r"nbb:server:open:(?P<offset>[0-9]{1,6})")
 """Look at the open reports one by one; the first is 0."""
 
@@ -237,6 +264,76 @@ def no_gallery() -> str:
 def no_reports_channel() -> str:
     """Send reports nowhere."""
     return "nbb:server:noreports"
+
+
+def settings_page(page: str) -> str:
+    """Show a page of the settings."""
+    return f"nbb:set:page:{page}"
+
+
+def settings_go() -> str:
+    """Choose a page of the settings."""
+    return "nbb:set:go"
+
+
+def setting_choice(name: str) -> str:
+    """Choose what a setting is."""
+    return f"nbb:set:pick:{name}"
+
+
+def setting_switch(name: str, *, on: bool) -> str:
+    """Switch a setting on or off."""
+    return f"nbb:set:switch:{name}:{int(on)}"
+
+
+def setting_clear(name: str) -> str:
+    """Take a setting back."""
+    return f"nbb:set:clear:{name}"
+
+
+def setup() -> str:
+    """Open the panel of /setup."""
+    return "nbb:setup"
+
+
+def setup_choice(name: str) -> str:
+    """Choose one of the three things that /setup asks."""
+    return f"nbb:setup:pick:{name}"
+
+
+def setup_clear(name: str) -> str:
+    """Take one of them back."""
+    return f"nbb:setup:clear:{name}"
+
+
+def words() -> str:
+    """Open the form of the blocked words."""
+    return "nbb:set:words"
+
+
+def words_form() -> str:
+    """Send the form of the blocked words."""
+    return "nbb:form:words"
+
+
+def bans(offset: int) -> str:
+    """Turn to the bans from here on."""
+    return f"nbb:bans:{offset}"
+
+
+def unban() -> str:
+    """Choose whose ban is lifted."""
+    return "nbb:unban"
+
+
+def report_ban(report_id: int) -> str:
+    """Ban the maker of what was reported."""
+    return f"nbb:report:ban:{report_id}"
+
+
+def ban_form(user_id: int) -> str:
+    """Send the form of a ban."""
+    return f"nbb:form:ban:{user_id}"
 
 
 def open_reports(offset: int) -> str:

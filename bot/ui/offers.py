@@ -51,6 +51,8 @@ def _different(change: Change, subject: str, count: int) -> str:
             return f"Go without {subject}"
         case Change.PRIVATE:
             return "Show it only to me"
+        case Change.PUBLIC:
+            return "Show it to everyone"
         case Change.NOTHING:
             return "Try again"
     assert_never(change)

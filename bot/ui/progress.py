@@ -28,7 +28,11 @@ def progress_card(view: RequestView) -> Card:
         SLATE,
         lines(headline, progress),
         _trouble(view),
-        fine(plain(view.prompt, _PROMPT_LIMIT), f"{request_line(view)} · {_money(view)}"),
+        fine(
+            plain(view.prompt, _PROMPT_LIMIT),
+            f"{request_line(view)} · {_money(view)}",
+            "This server's moderators see the prompts of private pictures." if view.log_shows_private else None,
+        ),
         row(cancel_button(view)),
     )
 

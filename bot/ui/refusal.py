@@ -9,13 +9,23 @@ from dataclasses import dataclass
 from bot.credits.ledger import Balance
 from bot.credits.quotas import LimitScope, QuotaExceeded
 from bot.errors import BotError, ReferenceRefused
-from bot.generations.refusals import MissingPermissions
+from bot.generations.refusals import (
+    AgeRestrictedOnly,
+    Banned,
+    ChannelNotAllowed,
+    HouseRule,
+    MissingPermissions,
+    RoleNotAllowed,
+    SlowMode,
+    TermBlocked,
+)
 from bot.rivya.catalogue import BadOption
 from bot.ui.card import EMBER, Card, button, fine, lines, row
 from bot.ui.text import label, plain
-from bot.ui.words import NOTHING_CHARGED, grouped, in_credits, relative
+from bot.ui.words import NOTHING_CHARGED, duration, grouped, in_credits, relative
 
 _SENTENCE_LIMIT = 1200
+_MENTIONED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +113,52 @@ def _in_words(error: BotError) -> tuple[str, str | None]:
         return "I can't post pictures in this channel.", f"I lack {lacking}. A moderator can give me that."
     if isinstance(error, BadOption):
         return "The model can't take this.", said
+    if isinstance(error, HouseRule) and (words := _house_rule(error)) is not None:
+        return words
     first, _, rest = re.sub(r"(?<=\.) ", "\n", said, count=1).partition("\n")
     return first, rest or None
+
+
+def _house_rule(error: HouseRule) -> tuple[str, str | None] | None:
+    """Return what a server's admins have set in words that need more than a sentence; None for the others."""
+    match error:
+        case Banned():
+            until = f"It ends {relative(error.expires_at_ms)}" if error.expires_at_ms is not None else "It has no end"
+            why = f"Reason: {plain(error.reason, _SENTENCE_LIMIT)}" if error.reason else None
+            return "You are banned from using me in this server.", lines(f"{until}; a moderator can lift it.", why)
+        case ChannelNotAllowed():
+            return "I don't paint in this channel.", f"In this server I do so in {_mentioned('#', error.channel_ids)}."
+        case AgeRestrictedOnly():
+            return "I don't paint in this channel.", "In this server I do so in age-restricted channels only."
+        case RoleNotAllowed():
+            if not error.role_ids:
+                return (
+                    "You may not use me in this server.",
+                    "A role of yours is excluded. Its moderators can change that.",
+                )
+            one_of = "the role" if len(error.role_ids) == 1 else "one of the roles"
+            return (
+                "You may not use me in this server.",
+                f"That takes {one_of} {_mentioned('@&', error.role_ids, ' or ')}.",
+            )
+        case TermBlocked():
+            return (
+                "This server blocks a word of that prompt.",
+                f"It is ||{plain(error.term, 60)}||. Ask again without it.",
+            )
+        case SlowMode():
+            return "Not so fast, please.", (
+                f"This server wants {duration(error.wait_s)} between two of your requests. "
+                f"The next one can come {relative(error.next_at_ms)}."
+            )
+    return None
+
+
+def _mentioned(mark: str, ids: Sequence[int], last: str = " and ") -> str:
+    shown = [f"<{mark}{one}>" for one in ids[:_MENTIONED]]
+    if len(ids) > _MENTIONED:
+        shown.append(f"{len(ids) - _MENTIONED} more")
+    return last.join(part for part in (", ".join(shown[:-1]), shown[-1]) if part)
 
 
 def _on_hold(error: BotError, balance: Balance | None) -> str | None:

@@ -126,7 +126,7 @@ def reported_card(*, sent: bool, has_channel: bool, repeated: bool) -> Card:
         SLATE,
         lines(
             first,
-            f"{why}, so nobody was told. It is kept for whoever manages the server, who finds it under /server. "
+            f"{why}, so nobody was told. It is kept for whoever manages the server, who finds it under /settings. "
             "If it is urgent, write to a moderator.",
         ),
     )
@@ -161,6 +161,7 @@ def report_card(
         row(
             button("Delete picture", ids.report_delete(report.id), style=discord.ButtonStyle.danger),
             button("Dismiss", ids.report_dismiss(report.id)),
+            button("Ban its maker", ids.report_ban(report.id)) if view is not None else None,
             button("Next", ids.open_reports(place[0])) if place is not None and place[0] < place[1] else None,
         )
         if is_open

@@ -8,7 +8,7 @@ import pytest
 
 from bot.ui import ids
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, selects_of, text_of
-from tests.cogs.results import choose_all, made, more, newest, words_of
+from tests.cogs.results import made, more, newest, words_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -167,87 +167,3 @@ async def test_deleting_takes_it_out_of_the_gallery(discord_world: DiscordWorld)
     assert world.messages(gallery) == []
     assert world.messages() == []
     await world.check_books(charged=8)
-
-
-# --- /server ---
-
-
-async def test_server_shows_how_it_stands_and_sets(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    await world.client.services.moderation.set_channels(
-        world.guild.id, by=1, gallery_channel_id=None, reports_channel_id=None
-    )
-    admin = world.member("admin", manage_guild=True)
-    shown = await world.slash(admin, "server")
-    assert shown.ephemeral
-    assert "Gallery: none" in text_of(shown.response)
-    assert "Reports: no channel" in text_of(shown.response)
-    gallery = world.guild.create_text_channel("showroom")
-    secret = world.guild.create_text_channel("desk")
-    await choose_all(world, admin, shown.response, gallery, custom_id=ids.gallery_channel())
-    assert f"Gallery: <#{gallery.id}>" in text_of(shown.response)
-    await choose_all(world, admin, shown.response, secret, custom_id=ids.reports_channel())
-    assert f"Reports: <#{secret.id}>" in text_of(shown.response)
-    assert "Everyone can see that channel" in text_of(shown.response)
-    settings = await world.client.services.moderation.settings(world.guild.id)
-    assert (settings.gallery_channel_id, settings.reports_channel_id) == (gallery.id, secret.id)
-    assert settings.updated_by == admin.id
-    source = await made(world, "with a gallery now")
-    assert POST in words_of(source)
-    await world.click(admin, shown.response, "No gallery")
-    await world.click(admin, shown.response, "No channel for reports")
-    settings = await world.client.services.moderation.settings(world.guild.id)
-    assert (settings.gallery_channel_id, settings.reports_channel_id) == (None, None)
-
-
-async def test_a_channel_where_the_bot_may_not_post_is_not_taken(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    before = await world.client.services.moderation.settings(world.guild.id)
-    admin = world.member("admin", manage_guild=True)
-    shown = await world.slash(admin, "server")
-    narrow = world.channel_without("send_messages", "attach_files")
-    refused = await choose_all(world, admin, shown.response, narrow, custom_id=ids.gallery_channel())
-    assert refused.ephemeral
-    assert "I lack Send Messages and Attach Files there. Nothing was changed." in text_of(refused.response)
-    after = await world.client.services.moderation.settings(world.guild.id)
-    assert after.gallery_channel_id == before.gallery_channel_id
-
-
-async def test_server_is_for_those_who_manage_it(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    bob = world.member("bob")
-    gallery = await _gallery(world)
-    admin = world.member("admin", manage_guild=True)
-    source = await made(world, "any message")
-    for custom_id, values in [
-        (ids.gallery_channel(), [str(world.channel.id)]),
-        (ids.reports_channel(), [str(world.channel.id)]),
-        (ids.no_gallery(), []),
-        (ids.no_reports_channel(), []),
-    ]:
-        refused = await world.forge(bob, source, custom_id, *values)
-        assert text_of(refused.response) == "**Only those who manage this server can do that.**"
-    refused = await world.forge(bob, source, ids.open_reports(0))
-    assert text_of(refused.response) == "**Only moderators can do that.**"
-    settings = await world.client.services.moderation.settings(world.guild.id)
-    assert settings.gallery_channel_id == gallery.id
-    (command,) = [one for one in world.client.tree.get_commands() if one.name == "server"]
-    assert command.default_permissions is not None
-    assert command.default_permissions.manage_guild
-    shown = await world.slash(admin, "server")
-    await world.restart_client()
-    await world.click(admin, shown.response, "No gallery")
-    assert "There is no gallery now." in text_of(shown.response)
-
-
-async def test_a_gallery_that_is_gone_is_said_to_be(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    gallery = await _gallery(world)
-    source = await made(world, "nowhere to go")
-    admin = world.member("admin", manage_guild=True)
-    world.env.backend.delete_channel(gallery.id)
-    await world.env.settle()
-    shown = await world.slash(admin, "server")
-    assert "but it is gone" in text_of(shown.response)
-    refused = await more(world, world.alice, source, POST)
-    assert "I can't post in the gallery: it is gone." in text_of(refused.response)

@@ -178,7 +178,7 @@ async def test_a_report_reaches_the_moderators_once(discord_world: DiscordWorld)
     assert f"by <@{bob.id}>" in text_of(report)
     assert f"made by <@{world.alice.id}>" in text_of(report)
     assert pictures_of(report)[0]["spoiler"]
-    assert labels_of(report) == ["Delete picture", "Dismiss"]
+    assert labels_of(report) == ["Delete picture", "Dismiss", "Ban its maker"]
     sent = world.requests("POST", f"/channels/{channel.id}/messages")[-1].json
     assert sent["allowed_mentions"] == {"parse": []}
     assert "@everyone" not in text_of(report).replace("\\@", "")
@@ -239,9 +239,9 @@ async def test_without_a_channel_a_report_is_kept_and_that_is_said(discord_world
     source = await made(world, "nobody looks")
     told = await _report(world, world.member("bob"), source, "look at this")
     assert "has not said yet where its reports go" in text_of(told.response)
-    assert "/server" in text_of(told.response)
+    assert "/settings" in text_of(told.response)
     admin = world.member("admin", manage_guild=True, manage_messages=True)
-    shown = await world.slash(admin, "server")
+    shown = await world.slash(admin, "settings")
     assert f"{before + 1} report" in text_of(shown.response)
     looked = await world.click(admin, shown.response, "Look at the reports")
     assert looked.ephemeral

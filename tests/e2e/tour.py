@@ -99,6 +99,18 @@ async def _walk(camera: Camera, demo: Demo, page: DemoPage) -> None:
     await camera.message("refusal", "Only you can see this", "Nothing was charged.")
     await page.command("history")
     await camera.message("history", "Your pictures")
+    await administer(camera, page)
+
+
+async def administer(camera: Camera, page: DemoPage) -> None:
+    """Walk through what those who manage the server see."""
+    await page.view_as("Ada")
+    await page.command("setup")
+    await page.sees("Set up Banana Lovers")
+    await camera.message("setup", "Set up Banana Lovers")
+    await page.command("settings")
+    await page.sees("Banned from the bot")
+    await camera.message("settings", "Banned from the bot")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ from tests.ui_samples import (
     samples,
 )
 from tests.ui_samples_found import longest_found
+from tests.ui_samples_house import house_longest, house_samples
 from tests.ui_samples_results import longest_results
 
 SAMPLES = samples()
@@ -93,7 +94,7 @@ def longest() -> dict[str, Sample]:
     return found
 
 
-ALL = SAMPLES | longest() | looking() | looking_longest()
+ALL = SAMPLES | longest() | looking() | looking_longest() | house_samples() | house_longest()
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -81,7 +81,7 @@ def test_choices_stay_within_the_limits(typed: str) -> None:
     view = request(picture(1), picture(2, S.FAILED, failure_code="prompt_refused"), picture(3), prompt=typed)
     styles = [Style(f"{typed[:40]}{number}", typed[:1000]) for number in range(30)]
     offered: list[Any] = [
-        *model_choices(CATALOGUE, typed, resolution=typed, count=4),
+        *model_choices(CATALOGUE, typed, specs=CATALOGUE.available(), resolution=typed, count=4),
         *resolution_choices(CATALOGUE, typed, spec=PRO, count=4),
         *count_choices(CATALOGUE, spec=PRO, resolution=typed),
         *picture_choices([view] * 20),
@@ -122,5 +122,5 @@ def test_prices_are_todays() -> None:
     catalogue.learn_price("nano-banana-pro", "4K", 24)
     offered = resolution_choices(catalogue, "4", spec=catalogue.default, count=1)
     assert [choice.name for choice in offered] == ["4K · 24 credits"]
-    by_model = model_choices(catalogue, "pro", resolution="4K", count=2)
+    by_model = model_choices(catalogue, "pro", specs=catalogue.available(), resolution="4K", count=2)
     assert [choice.name for choice in by_model] == ["Nano Banana Pro · 48 credits for 2 pictures"]

@@ -1,32 +1,40 @@
 """All SQL of the generations, one module a noun."""
 
 from bot.generations.repository.attempts import AttemptQueries, AttemptRow
+from bot.generations.repository.bans import BanQueries, BanRow
 from bot.generations.repository.deliveries import DeliveryQueries, DeliveryRow
 from bot.generations.repository.drafts import DraftQueries, DraftRow
 from bot.generations.repository.gallery import GalleryQueries, GalleryRow
 from bot.generations.repository.guilds import GuildQueries, GuildRow
+from bot.generations.repository.log_lines import LineKind, LogLineQueries, LogLineRow
 from bot.generations.repository.memory import MemoryQueries
 from bot.generations.repository.pictures import PictureQueries, PictureRow
 from bot.generations.repository.preferences import PreferenceQueries, PreferencesRow, StyleRow
 from bot.generations.repository.references import ReferenceQueries, ReferenceRow
 from bot.generations.repository.reports import ReportQueries, ReportRow, ReportState
 from bot.generations.repository.requests import RequestQueries, RequestRow
+from bot.generations.repository.rules import ChangeRow, RuleQueries, RulesRow
 from bot.generations.repository.tray import TrayQueries, TrayRow
 from bot.storage import Connection
 
 __all__ = [
     "AttemptRow",
+    "BanRow",
+    "ChangeRow",
     "DeliveryRow",
     "DraftRow",
     "GalleryRow",
     "GenerationsRepository",
     "GuildRow",
+    "LineKind",
+    "LogLineRow",
     "PictureRow",
     "PreferencesRow",
     "ReferenceRow",
     "ReportRow",
     "ReportState",
     "RequestRow",
+    "RulesRow",
     "StyleRow",
     "TrayRow",
 ]
@@ -44,6 +52,9 @@ class GenerationsRepository:
         self.drafts = DraftQueries(connection)
         self.tray = TrayQueries(connection)
         self.guilds = GuildQueries(connection)
+        self.rules = RuleQueries(connection)
+        self.bans = BanQueries(connection)
+        self.log_lines = LogLineQueries(connection)
         self.gallery = GalleryQueries(connection)
         self.reports = ReportQueries(connection)
         self.preferences = PreferenceQueries(connection)

@@ -1,0 +1,83 @@
+"""What the panels of a server's admins share: reading what was chosen, checking channels, showing a card in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import discord
+
+from bot.client import CannotDo, Interaction, Services, say
+from bot.generations.rules import HouseRules
+from bot.rights import lacking_in
+from bot.ui.card import Card
+from bot.ui.gallery import lacks_words
+from bot.ui.settings import POSTED_IN, Stands
+
+_NOBODY = discord.AllowedMentions.none()
+
+
+def check_channels(guild: discord.Guild, channel_ids: list[int]) -> str | None:
+    """Raise CannotDo for a channel that the bot does not see; return a warning for those where it can't post."""
+    narrow = []
+    for channel_id in channel_ids:
+        channel = guild.get_channel(channel_id)
+        if channel is None:
+            raise CannotDo(user_message="I don't see one of these channels. Let me view it, or choose others.")
+        lacking = [name for name in lacking_in(channel) if name != "Read Message History"]
+        if lacking:
+            narrow.append(f"In <#{channel_id}> {lacks_words(lacking)}.")
+    return " ".join(narrow[:3]) or None
+
+
+def check_posting(guild: discord.Guild, channel_id: int, secret: str | None) -> str | None:
+    """Raise CannotDo for a channel that can't be posted to; warn where everyone sees what is ``secret``."""
+    channel = guild.get_channel(channel_id)
+    if channel is None or channel.type not in POSTED_IN:
+        raise CannotDo(user_message="I don't see that channel. Let me view it, or choose another one.")
+    lacking = lacking_in(channel)
+    if lacking:
+        raise CannotDo(user_message=f"I can't use {channel.name}: {lacks_words(lacking)}. Nothing was changed.")
+    if secret is not None and channel.permissions_for(guild.default_role).view_channel:
+        return f"Everyone can see that channel; {secret}."
+    return None
+
+
+def values_of(interaction: Interaction) -> list[str]:
+    """Return what was chosen in a select, as Discord sent it: channels and roles by their ids."""
+    data: Mapping[str, Any] = interaction.data or {}
+    return [str(value) for value in data.get("values") or ()]
+
+
+async def stands_of(services: Services, guild: discord.Guild) -> Stands:
+    """Return how everything stands in a server, with what the bot lacks in the channels that are set."""
+    rules = await services.house.rules(guild.id)
+    settings = await services.moderation.settings(guild.id)
+    _, open_reports = await services.moderation.open_reports(guild.id, limit=0)
+    _, banned = await services.house.bans(guild.id, limit=0)
+    posted = {rules.log_channel_id, settings.gallery_channel_id, settings.reports_channel_id} - {None}
+    catalogue = services.catalogue
+    return Stands(
+        name=guild.name,
+        rules=rules,
+        settings=settings,
+        open_reports=open_reports,
+        banned=banned,
+        lacking={one: lacking_in(guild.get_channel(one)) for one in posted if one is not None},
+        channels=frozenset(one for one in rules.channels if guild.get_channel(one) is not None),
+        roles=frozenset(one for one in _roles_of(rules) if guild.get_role(one) is not None),
+        models={spec.id: spec.label for spec in catalogue.available()},
+        usual_model=catalogue.get(rules.usual_model(catalogue) or catalogue.default.id).label,
+    )
+
+
+def _roles_of(rules: HouseRules) -> tuple[int, ...]:
+    return (*rules.roles_allowed, *rules.roles_denied)
+
+
+async def put(interaction: Interaction, card: Card) -> None:
+    """Put a card in the place of the one that was pressed; on a message for all to see, answer privately."""
+    if interaction.message is not None and interaction.message.flags.ephemeral:
+        await interaction.response.edit_message(view=card, allowed_mentions=_NOBODY)
+    else:
+        await say(interaction, view=card)

@@ -1,0 +1,436 @@
+"""What a server's admins see and set: how it stands, then what can be changed, a page for each kind of thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.errors import BotError
+from bot.generations.repository import ChangeRow, GuildRow
+from bot.generations.rules import MAX_LISTED, HouseRules
+from bot.generations.terms import TERMS_MAX_CHARS
+from bot.ui import ids
+from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, apart, button, fine, gap, lines, row, select
+from bot.ui.form import Form
+from bot.ui.gallery import lacks_words
+from bot.ui.house_log import change_words, spoiler, value_words
+from bot.ui.removal import open_words
+from bot.ui.text import label, plain, units
+from bot.ui.words import counted, duration
+
+POSTED_IN: Final = [discord.ChannelType.text, discord.ChannelType.news]
+"""Where the gallery, reports and the log may stand."""
+USED_IN: Final = [
+    discord.ChannelType.text,
+    discord.ChannelType.news,
+    discord.ChannelType.forum,
+    discord.ChannelType.voice,
+    discord.ChannelType.stage_voice,
+]
+"""Where pictures may be asked for; threads and posts count for their channel."""
+SLOW_MODES_S: Final = (0, 10, 30, 60, 5 * 60, 15 * 60, 3600, 6 * 3600, 24 * 3600)
+CHANGES_SHOWN: Final = 10
+_NAME_LIMIT: Final = 100
+_LISTED_LIMIT: Final = 2600
+
+
+class Page(StrEnum):
+    """The pages of the settings."""
+
+    MAIN = "main"
+    WHERE = "where"
+    WHO = "who"
+    MODELS = "models"
+    WORDS = "words"
+    SLOW = "slow"
+    LOG = "log"
+    REPORTS = "reports"
+    CHANGES = "changes"
+
+
+_OFFERED: Final = {
+    Page.WHERE: ("Where pictures are made", "Channels, and whether only age-restricted ones"),
+    Page.WHO: ("Who may make them", "Roles that may, and roles that may not"),
+    Page.MODELS: ("Models and private pictures", "Which models, the usual one, and who sees results"),
+    Page.WORDS: ("Blocked words", "Words that no prompt may have"),
+    Page.SLOW: ("Slow mode", "Time between two requests of a member"),
+    Page.LOG: ("Log", "A channel that is told of every request and change"),
+    Page.REPORTS: ("Reports and gallery", "Where reports go, where pictures are shown"),
+    Page.CHANGES: ("Last changes", "Who changed what, and when"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """How everything stands in a server.
+
+    ``lacking``: for each channel that is set, the permissions that the bot lacks there ("gone" as the only one: the
+    channel is not there any more). ``channels`` and ``roles`` are those of the rules that Discord still has.
+    """
+
+    name: str
+    rules: HouseRules
+    settings: GuildRow
+    open_reports: int = 0
+    banned: int = 0
+    lacking: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    channels: frozenset[int] = frozenset()
+    roles: frozenset[int] = frozenset()
+    models: Mapping[str, str] = field(default_factory=dict)
+    """The labels of all models that can be had, by their ids."""
+    usual_model: str = ""
+    """The label of the model that is taken where nobody chooses."""
+
+
+def settings_card(stands: Stands, *, said: str | None = None) -> Card:
+    """Return how everything stands, then what can be changed; ``said`` is what a change just came to."""
+    rules, settings = stands.rules, stands.settings
+    return Card(
+        BANANA,
+        lines(f"**{plain(stands.name, _NAME_LIMIT)}**", said),
+        gap(),
+        lines(f"**Where** {where_words(rules)}", f"**Who** {who_words(rules)}"),
+        gap(),
+        lines(
+            f"**Models** {_models_words(stands)}",
+            f"**Private pictures** {value_words('private_allowed', rules.private_allowed)}",
+            f"**Blocked words** {len(rules.terms) or 'none'}",
+            f"**Slow mode** {value_words('slow_mode_s', rules.slow_mode_s)}",
+        ),
+        gap(),
+        lines(
+            f"**Log** {log_words(stands)}",
+            f"**Reports** {_channel(settings.reports_channel_id, stands, 'no channel yet; they are kept here')}"
+            + (f" · {open_words(stands.open_reports)}" if stands.open_reports else ""),
+            f"**Gallery** {_channel(settings.gallery_channel_id, stands, 'none yet')}",
+            f"**Banned from the bot** {counted(stands.banned, 'member') if stands.banned else 'nobody'}",
+        ),
+        gap(line=True),
+        select(
+            "Change …",
+            ids.settings_go(),
+            [
+                discord.SelectOption(label=title, value=page, description=about)
+                for page, (title, about) in _OFFERED.items()
+            ],
+        ),
+        row(
+            button("Look at the reports", ids.open_reports(0)) if stands.open_reports else None,
+            button("Bans", ids.bans(0)) if stands.banned else None,
+        ),
+    )
+
+
+def page_card(page: Page, stands: Stands, *, changes: Sequence[ChangeRow] = (), said: str | None = None) -> Card:
+    """Return one page of the settings."""
+    draw = {
+        Page.WHERE: _where, Page.WHO: _who, Page.MODELS: _models, Page.WORDS: _words, Page.SLOW: _slow, Page.LOG: _log,
+        Page.REPORTS: _reports,
+    }.get(page)  # fmt: skip
+    if draw is not None:
+        return draw(stands, said)
+    return _changes(changes) if page is Page.CHANGES else settings_card(stands, said=said)
+
+
+# --- the pages ---
+
+
+def _where(stands: Stands, said: str | None) -> Card:
+    rules = stands.rules
+    only = rules.age_restricted_only
+    return _page(
+        Page.WHERE,
+        said,
+        f"Now: {where_words(rules)}. Threads count for their channel.",
+        usual_channels(stands, ids.setting_choice("channels")),
+        row(
+            button("Everywhere", ids.setting_clear("channels")) if rules.channels else None,
+            button(
+                "Age-restricted or not" if only else "Only in age-restricted channels",
+                ids.setting_switch("age_restricted_only", on=not only),
+            ),
+            _back(),
+        ),
+    )
+
+
+def _who(stands: Stands, said: str | None) -> Card:
+    rules = stands.rules
+    return _page(
+        Page.WHO,
+        said,
+        f"Now: {who_words(rules)}. Those who manage the server are bound by this too, but can always change it.",
+        "One of these roles is needed:",
+        _roles("Everyone, unless you choose roles …", "roles_allowed", stands),
+        "Whoever has one of these may not, whatever other roles they have:",
+        _roles("Nobody is excluded …", "roles_denied", stands),
+        row(
+            button("Everyone", ids.setting_clear("roles_allowed")) if rules.roles_allowed else None,
+            button("Exclude nobody", ids.setting_clear("roles_denied")) if rules.roles_denied else None,
+            _back(),
+        ),
+    )
+
+
+def _models(stands: Stands, said: str | None) -> Card:
+    rules = stands.rules
+    known = list(stands.models.items())[:MAX_LISTED]
+    private = rules.private_allowed
+    return _page(
+        Page.MODELS,
+        said,
+        lines(f"Models: {_models_words(stands)}", f"Private pictures: {value_words('private_allowed', private)}"),
+        ui.ActionRow(
+            ui.Select(
+                placeholder="All models, unless you choose some …",
+                custom_id=ids.setting_choice("models"),
+                min_values=0,
+                max_values=len(known),
+                options=[
+                    discord.SelectOption(label=label(words, _NAME_LIMIT), value=model, default=model in rules.models)
+                    for model, words in known
+                ],
+            )
+        ),
+        select(
+            "The usual model …",
+            ids.setting_choice("default_model"),
+            [
+                discord.SelectOption(label="The bot's own", value="usual", default=rules.default_model is None),
+                *(
+                    discord.SelectOption(
+                        label=label(f"{words}, where nobody chooses", _NAME_LIMIT),
+                        value=model,
+                        default=model == rules.default_model,
+                    )
+                    for model, words in known
+                    if rules.takes_model(model)
+                ),
+            ],
+        ),
+        row(
+            button(
+                "No private pictures" if private else "Allow private pictures",
+                ids.setting_switch("private_allowed", on=not private),
+            ),
+            _back(),
+        ),
+    )
+
+
+def _words(stands: Stands, said: str | None) -> Card:
+    terms = stands.rules.terms
+    shown, room = [], _LISTED_LIMIT
+    for term in terms:
+        word = spoiler(term)
+        room -= units(word) + 2
+        if room < 0:
+            break
+        shown.append(word)
+    more = f" and {len(terms) - len(shown)} more" if len(shown) < len(terms) else ""
+    return _page(
+        Page.WORDS,
+        said,
+        f"{', '.join(shown)}{more}" if terms else "No word is blocked.",
+        fine(
+            "A word is found whatever its case, accents and look-alikes, and not inside of other words.",
+            "A * at the end takes every word that begins so.",
+        ),
+        row(button("Change the words", ids.words(), style=discord.ButtonStyle.primary), _back()),
+    )
+
+
+def _slow(stands: Stands, said: str | None) -> Card:
+    now = stands.rules.slow_mode_s
+    return _page(
+        Page.SLOW,
+        said,
+        f"Now: {value_words('slow_mode_s', now)}.",
+        select(
+            "Time between two requests …",
+            ids.setting_choice("slow_mode_s"),
+            [
+                discord.SelectOption(
+                    label=duration(seconds) if seconds else "No slow mode", value=str(seconds), default=seconds == now
+                )
+                for seconds in SLOW_MODES_S
+            ],
+        ),
+        row(_back()),
+    )
+
+
+def _log(stands: Stands, said: str | None) -> Card:
+    rules = stands.rules
+    shown = rules.log_private
+    return _page(
+        Page.LOG,
+        said,
+        f"Now: {log_words(stands)}.",
+        "It tells who asks for what, and who changes which setting. Choose a channel that only moderators see. "
+        "Members find in /about that there is a log.",
+        _channel_select("Choose the channel …", ids.setting_choice("log_channel_id")),
+        row(
+            button("No log", ids.setting_clear("log_channel_id")) if rules.log_channel_id else None,
+            button(
+                "Hide prompts of private pictures" if shown else "Show prompts of private pictures",
+                ids.setting_switch("log_private", on=not shown),
+            ),
+            _back(),
+        ),
+    )
+
+
+def _reports(stands: Stands, said: str | None) -> Card:
+    settings = stands.settings
+    return _page(
+        Page.REPORTS,
+        said,
+        lines(
+            f"· Reports: {_channel(settings.reports_channel_id, stands, 'no channel yet; they are kept here for you')}"
+            f" · {open_words(stands.open_reports)}",
+            f"· Gallery: {_channel(settings.gallery_channel_id, stands, 'none yet')}",
+        ),
+        "Reports of pictures go to a channel that only moderators see, with Delete and Ban.",
+        _channel_select("Choose where reports go …", ids.reports_channel()),
+        "The gallery: members post a picture there once, with credit to its maker.",
+        _channel_select("Choose the gallery …", ids.gallery_channel()),
+        row(
+            button("Look at the reports", ids.open_reports(0)) if stands.open_reports else None,
+            button("No channel for reports", ids.no_reports_channel()) if settings.reports_channel_id else None,
+            button("No gallery", ids.no_gallery()) if settings.gallery_channel_id else None,
+            _back(),
+        ),
+    )
+
+
+def _changes(changes: Sequence[ChangeRow]) -> Card:
+    shown = changes[:CHANGES_SHOWN]
+    share = (TEXT_LIMIT - 200) // CHANGES_SHOWN
+    return Card(
+        SLATE,
+        f"**{_OFFERED[Page.CHANGES][0]}**",
+        *apart(*([change_words(change, share) for change in shown] or ["Nothing was changed yet."])),
+        row(_back()),
+    )
+
+
+def words_form(terms: Sequence[str]) -> Form:
+    """Return the form of the blocked words."""
+    return Form(
+        "Blocked words",
+        ids.words_form(),
+        ui.Label(
+            text="One word or phrase a line",
+            description="badword takes no badwords, badw* takes both.",
+            component=ui.TextInput(
+                custom_id="words",
+                style=discord.TextStyle.paragraph,
+                default="\n".join(terms) or None,
+                required=False,
+                max_length=TERMS_MAX_CHARS,
+            ),
+        ),
+    )
+
+
+def words_refused_card(error: BotError, typed: str) -> Card:
+    """Return why words can't be kept, with what was typed, so that it is not lost."""
+    return Card(
+        EMBER,
+        lines(f"**{plain(error.user_message, 300)}**", "Nothing was changed. You wrote:"),
+        f"||{plain(typed, 3000, lines=200)}||",
+        row(button("Change the words", ids.words()), _back()),
+    )
+
+
+# --- how things stand, in words ---
+
+
+def where_words(rules: HouseRules) -> str:
+    """Return where pictures are made: "everywhere, age-restricted channels only"."""
+    where = value_words("channels", rules.channels)
+    return f"{where}, age-restricted channels only" if rules.age_restricted_only else where
+
+
+def who_words(rules: HouseRules) -> str:
+    """Return who may make them: "<@&1>, but not <@&2>"."""
+    who = value_words("roles_allowed", rules.roles_allowed)
+    return f"{who}, but not {value_words('roles_denied', rules.roles_denied)}" if rules.roles_denied else who
+
+
+def log_words(stands: Stands) -> str:
+    """Return where the log stands, and what it says of private pictures."""
+    rules = stands.rules
+    if rules.log_channel_id is None:
+        return "none"
+    prompts = "with the prompts" if rules.log_private else "without the prompts"
+    return f"{_channel(rules.log_channel_id, stands, '')}, {prompts} of private pictures"
+
+
+def _models_words(stands: Stands) -> str:
+    rules = stands.rules
+    names = [plain(stands.models.get(model, model), 40) for model in rules.models]
+    return f"{', '.join(names) or 'all'}; usual: {plain(stands.usual_model, 40)}"
+
+
+def _channel(channel_id: int | None, stands: Stands, none: str) -> str:
+    if channel_id is None:
+        return none
+    missing = stands.lacking.get(channel_id)
+    return f"<#{channel_id}>{f', but {lacks_words(missing)}' if missing else ''}"
+
+
+# --- parts ---
+
+
+def _page(page: Page, said: str | None, *parts: ui.Item[Any] | str | None) -> Card:
+    return Card(BANANA, lines(f"**{_OFFERED[page][0]}**", said), *parts)
+
+
+def _back() -> ui.Button[Any]:
+    return button("All settings", ids.settings_page(Page.MAIN))
+
+
+def _channel_select(placeholder: str, custom_id: str) -> ui.ActionRow[Any]:
+    # Nothing is pre-chosen: Discord would turn the card down for a channel that is gone.
+    return ui.ActionRow(ui.ChannelSelect(placeholder=placeholder, custom_id=custom_id, channel_types=POSTED_IN))
+
+
+def usual_channels(stands: Stands, custom_id: str) -> ui.ActionRow[Any]:
+    """Return the select of the channels in which pictures may be asked for."""
+    return ui.ActionRow(
+        ui.ChannelSelect(
+            placeholder="Everywhere, unless you choose channels …",
+            custom_id=custom_id,
+            channel_types=USED_IN,
+            min_values=0,
+            max_values=MAX_LISTED,
+            default_values=[
+                discord.SelectDefaultValue(id=one, type=discord.SelectDefaultValueType.channel)
+                for one in stands.rules.channels
+                if one in stands.channels
+            ],
+        )
+    )
+
+
+def _roles(placeholder: str, name: str, stands: Stands) -> ui.ActionRow[Any]:
+    return ui.ActionRow(
+        ui.RoleSelect(
+            placeholder=placeholder,
+            custom_id=ids.setting_choice(name),
+            min_values=0,
+            max_values=MAX_LISTED,
+            default_values=[
+                discord.SelectDefaultValue(id=one, type=discord.SelectDefaultValueType.role)
+                for one in getattr(stands.rules, name)
+                if one in stands.roles
+            ],
+        )
+    )

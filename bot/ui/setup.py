@@ -1,0 +1,102 @@
+"""/setup: three questions, with how it stands now; and the one message to a server that the bot has joined."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import discord
+from discord import ui
+
+from bot.generations.everyone import Allowance
+from bot.ui import ids
+from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row, select
+from bot.ui.house_log import allowance_words
+from bot.ui.settings import POSTED_IN, Page, Stands, log_words, usual_channels, where_words
+from bot.ui.text import plain
+from bot.ui.words import counted, in_credits
+
+CREDITS: Final = (16, 40, 80, 160, 320, 800, 1600)
+"""What /setup offers for each member and month; /quota takes any number."""
+_NAME_LIMIT: Final = 100
+
+
+def setup_card(stands: Stands, allowance: Allowance | None, *, picture_credits: int, said: str | None = None) -> Card:
+    """Return how it stands, with a select for each of the three questions.
+
+    ``allowance`` is what each member may spend, None where that can't be set here; ``picture_credits`` is what a usual
+    picture costs.
+    """
+    rules = stands.rules
+    return Card(
+        BANANA,
+        lines(
+            f"**Set up {plain(stands.name, _NAME_LIMIT)}**", said or "Three questions; each can be changed at any time."
+        ),
+        gap(),
+        lines("**Where may pictures be made?**", f"Now: {where_words(rules)}."),
+        usual_channels(stands, ids.setup_choice("channels")),
+        *_spending(allowance, picture_credits),
+        lines("**Where shall I log who asks for what?**", f"Now: {log_words(stands)}. Choose a moderators' channel."),
+        ui.ActionRow(
+            ui.ChannelSelect(
+                placeholder="Choose the channel …", custom_id=ids.setup_choice("log"), channel_types=POSTED_IN
+            )
+        ),
+        gap(line=True),
+        row(
+            button("Everywhere", ids.setup_clear("channels")) if rules.channels else None,
+            button("No log", ids.setup_clear("log")) if rules.log_channel_id else None,
+            button("All settings", ids.settings_page(Page.MAIN)),
+        ),
+        fine("That is all: members use /imagine. What is chosen here holds at once."),
+    )
+
+
+def _spending(allowance: Allowance | None, picture_credits: int) -> list[ui.Item[Any] | str]:
+    if allowance is None:
+        return []
+    whose = "" if allowance.own else ", as the bot's operator set it"
+    monthly = allowance.credits if allowance.period == "month" else None
+    offered = sorted({*CREDITS, *([monthly] if monthly else [])})
+    return [
+        lines(
+            "**What may each member spend?**",
+            f"Now: {allowance_words(allowance.credits, allowance.period)}{whose}. "
+            f"A usual picture costs {in_credits(picture_credits)}.",
+        ),
+        select(
+            "Credits a month …",
+            ids.setup_choice("credits"),
+            [
+                discord.SelectOption(
+                    label=f"{in_credits(amount)} a month",
+                    value=str(amount),
+                    description=f"about {counted(amount // picture_credits, 'picture')}",
+                    default=amount == monthly,
+                )
+                for amount in offered
+            ],
+        ),
+    ]
+
+
+def welcome_card(*, allowed: bool, operator: str | None = None) -> Card:
+    """Return the one message to whoever may set the bot up in a server that it has joined."""
+    if not allowed:
+        whom = f" ({plain(operator, 200)})" if operator else ""
+        return Card(
+            SLATE,
+            lines(
+                "**I am here, but not switched on in this server.**",
+                f"The bot's operator{whom} decides which servers may use me.",
+            ),
+        )
+    return Card(
+        BANANA,
+        lines(
+            "**I paint what you describe.**",
+            "For those who manage this server: /setup asks where, how much and where to log, and takes a minute. "
+            "It works as it is, too: /imagine.",
+        ),
+        row(button("Set me up", ids.setup(), style=discord.ButtonStyle.primary)),
+    )

@@ -1,0 +1,148 @@
+"""/setup, and the one message to a server that the bot has joined."""
+
+from __future__ import annotations
+
+import re
+
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import BotClient, CannotDo, Interaction, say
+from bot.panels import check_channels, check_posting, put, stands_of, values_of
+from bot.presses import on_choice, on_press
+from bot.rights import managed
+from bot.searching import UNREACHED
+from bot.ui import ids
+from bot.ui.card import Card
+from bot.ui.house_log import allowance_words
+from bot.ui.setup import setup_card, welcome_card
+
+log = structlog.get_logger(__name__)
+
+_NOBODY = discord.AllowedMentions.none()
+MOST_TRIES = 5
+"""Channels of a server in which the welcome is tried."""
+
+
+class Setup(commands.Cog):
+    """Where, how much, where to log: for those who manage the server, asked with every press."""
+
+    def __init__(self, client: BotClient) -> None:
+        self._services = client.services
+        self._house = client.services.house
+        self._everyones = client.services.everyones
+        self._welcoming: set[int] = set()
+
+    @app_commands.command(name="setup", description="Set the bot up in this server: where, how much, where to log.")
+    @app_commands.guild_only()
+    @app_commands.allowed_installs(guilds=True, users=False)
+    @app_commands.default_permissions(manage_guild=True)
+    async def setup(self, interaction: Interaction) -> None:
+        """Show the panel, privately."""
+        await say(interaction, view=await self._panel(managed(interaction)))
+
+    async def pressed(self, interaction: Interaction, _match: re.Match[str]) -> None:
+        """Show the panel to whoever pressed the button of the welcome."""
+        await put(interaction, await self._panel(managed(interaction)))
+
+    async def chosen(self, interaction: Interaction, match: re.Match[str], _values: list[str]) -> None:
+        """Set one of the three."""
+        guild, by = managed(interaction), interaction.user.id
+        values = values_of(interaction)
+        match match["name"]:
+            case "channels":
+                chosen = [int(value) for value in values]
+                warning = check_channels(guild, chosen)
+                await self._house.change(guild.id, by=by, channels=chosen)
+                said = "Pictures are made in these channels now." if chosen else "Pictures are made everywhere now."
+            case "log":
+                channel_id = int(values[0])
+                warning = check_posting(guild, channel_id, "the log names those who ask for pictures")
+                await self._house.change(guild.id, by=by, log_channel_id=channel_id)
+                said = f"The log is <#{channel_id}> now."
+            case _:
+                if self._everyones is None:
+                    raise CannotDo(user_message="This is set by the bot's operator.")
+                warning = None
+                allowance = await self._everyones.set_everyone_credits(
+                    guild.id, int(values[0]), by=by, event_id=str(interaction.id)
+                )
+                said = f"Each member may spend {allowance_words(allowance.credits, allowance.period)} now."
+        await put(interaction, await self._panel(guild, " ".join(part for part in (said, warning) if part)))
+
+    async def cleared(self, interaction: Interaction, match: re.Match[str]) -> None:
+        """Take one of them back."""
+        guild = managed(interaction)
+        if match["name"] == "log":
+            await self._house.change(guild.id, by=interaction.user.id, log_channel_id=None)
+            said = "There is no log now."
+        else:
+            await self._house.change(guild.id, by=interaction.user.id, channels=[])
+            said = "Pictures are made everywhere now."
+        await put(interaction, await self._panel(guild, said))
+
+    async def _panel(self, guild: discord.Guild, said: str | None = None) -> Card:
+        stands = await stands_of(self._services, guild)
+        catalogue = self._services.catalogue
+        allowance = await self._everyones.everyone_credits(guild.id) if self._everyones is not None else None
+        usual = catalogue.get(stands.rules.usual_model(catalogue) or catalogue.default.id)
+        size = usual.options.get("resolution")
+        price = catalogue.price_credits(usual.id, size.default if size is not None else None)
+        return setup_card(stands, allowance, picture_credits=price, said=said)
+
+    # --- the welcome ---
+
+    @commands.Cog.listener()
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Write one short message to whoever may set the bot up; once for a server, whenever it joins again."""
+        fact = f"welcomed.{guild.id}"
+        if guild.id in self._welcoming:
+            return
+        self._welcoming.add(guild.id)
+        try:
+            if await self._services.generations.fact(fact) is None and await self._welcome(guild):
+                await self._services.generations.remember(fact, "yes")
+        finally:
+            self._welcoming.discard(guild.id)
+
+    async def _welcome(self, guild: discord.Guild) -> bool:
+        settings = self._services.settings
+        card = welcome_card(
+            allowed=not settings.allowed_guilds or guild.id in settings.allowed_guilds,
+            operator=settings.operator_contact or None,
+        )
+        for channel in _seen_by_managers(guild)[:MOST_TRIES]:
+            try:
+                await channel.send(view=card, allowed_mentions=_NOBODY, nonce=f"hello-{guild.id}"[:25])
+            except UNREACHED as error:
+                log.info("welcome.not_sent", guild_id=guild.id, channel_id=channel.id, error=str(error)[:200])
+            else:
+                log.info("welcome.sent", guild_id=guild.id, channel_id=channel.id)
+                return True
+        return False
+
+
+def _seen_by_managers(guild: discord.Guild) -> list[discord.TextChannel]:
+    """Return where the welcome may stand, the best first: where Discord posts its own, else from the top."""
+    managers = [role for role in guild.roles if role.permissions.manage_guild]
+    return [
+        channel
+        for channel in sorted(guild.text_channels, key=lambda one: (one != guild.system_channel, one.position))
+        if _may_write(channel) and all(channel.permissions_for(role).view_channel for role in managers)
+    ]
+
+
+def _may_write(channel: discord.TextChannel) -> bool:
+    have = channel.permissions_for(channel.guild.me)
+    return have.view_channel and have.send_messages
+
+
+async def setup(client: BotClient) -> None:
+    """Add the command, its selects and buttons."""
+    cog = Setup(client)
+    await client.add_cog(cog)
+    on_press(client, ids.SETUP, cog.pressed)
+    on_choice(client, ids.SETUP_CHOICE, cog.chosen)
+    on_press(client, ids.SETUP_CLEAR, cog.cleared)
