@@ -22,6 +22,11 @@ FAST = 60.0
 """For rows that wait for long. Not faster: what is not acknowledged within a minute is void."""
 
 
+def refusals(route: str, status: int) -> int:
+    """Return how many calls must be refused so that nothing comes of it: a reference goes up early, and once more."""
+    return len(REFERENCES) + 1 if route == "upload" and status in {*_REFUSALS, 409} else 1
+
+
 def once(route: str) -> dict[str, Fault]:
     """Return what may go wrong with one call, by name, but for what closes the account and for time-outs."""
 
@@ -29,7 +34,10 @@ def once(route: str) -> dict[str, Fault]:
         return Fault(kind=kind, route=route, **values)
 
     return {
-        **{f"error {status}": of(FaultKind.ERROR, status=status) for status in (400, 404, 409, 429, 500, 503)},
+        **{
+            f"error {status}": of(FaultKind.ERROR, status=status, times=refusals(route, status))
+            for status in (400, 404, 409, 429, 500, 503)
+        },
         "error 500, done": of(FaultKind.ERROR, status=500, effect=True),
         "bare 502": of(FaultKind.BARE_ERROR, status=502),
         "bare 502, done": of(FaultKind.BARE_ERROR, status=502, effect=True),
@@ -136,7 +144,7 @@ def _account_rows() -> tuple[Row, ...]:
             rows.append(
                 Row(
                     name=f"{route} error {status}",
-                    rivya=(Fault(kind=FaultKind.ERROR, route=route, status=status),),
+                    rivya=(Fault(kind=FaultKind.ERROR, route=route, status=status, times=refusals(route, status)),),
                     options=REFERENCES if route == "upload" else {},
                     expected=failed(code) if ends else PICTURE,
                     after=_goes_on,
