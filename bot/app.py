@@ -17,12 +17,14 @@ from bot.generations.acceptance import Acceptance, Limits
 from bot.generations.account import ProviderAccount
 from bot.generations.courier import Courier
 from bot.generations.engine import Engine
+from bot.generations.erasing import Eraser
 from bot.generations.gallery import Gallery
 from bot.generations.moderation import Moderation
 from bot.generations.notes import Notes
 from bot.generations.painter import Painter
 from bot.generations.places import Places
 from bot.generations.preferences import PreferencesBook
+from bot.generations.privacy import Privacy
 from bot.generations.protocols import Delivery, Fetcher
 from bot.generations.queue import FairQueue
 from bot.generations.references import ReferenceStage
@@ -53,6 +55,7 @@ class Core:
     moderation: Moderation
     gallery: Gallery
     preferences: PreferencesBook
+    privacy: Privacy
 
 
 def new_id() -> str:
@@ -185,6 +188,9 @@ async def build_core(
         clock=clock,
         limits=TrayLimits(disk_reserve_bytes=settings.disk_reserve_bytes),
     )
+    eraser = Eraser(
+        database=database, store=store, delivery=delivery, clock=clock, retention_days=settings.retention_days
+    )
     engine = Engine(
         database=database,
         generations=generations,
@@ -193,6 +199,7 @@ async def build_core(
         courier=courier,
         account=account,
         upkeep=Upkeep(database=database, store=store, clock=clock, results_max_bytes=settings.results_max_bytes),
+        eraser=eraser,
         places=places,
         tray=tray,
         delivery=delivery,
@@ -212,4 +219,5 @@ async def build_core(
         moderation=Moderation(database, clock),
         gallery=Gallery(database, clock),
         preferences=PreferencesBook(database, clock),
+        privacy=Privacy(database=database, store=store, eraser=eraser, tray=tray, clock=clock),
     )

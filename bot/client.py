@@ -24,6 +24,7 @@ from bot.errors import BotError, ReferenceRefused, StorageDown
 from bot.generations.gallery import Gallery
 from bot.generations.moderation import Moderation
 from bot.generations.preferences import PreferencesBook
+from bot.generations.privacy import Privacy
 from bot.generations.protocols import Fetcher
 from bot.generations.refusals import Refused
 from bot.generations.service import Generations
@@ -55,6 +56,7 @@ EXTENSIONS = (
     "cogs.mentions",
     "cogs.results",
     "cogs.server",
+    "cogs.privacy",
 )
 
 
@@ -77,6 +79,7 @@ class Services:
     moderation: Moderation
     gallery: Gallery
     preferences: PreferencesBook
+    privacy: Privacy
 
 
 class BotClient(commands.Bot):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, insert, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, insert, literal_column, or_, select
 
 from bot.storage import Connection
-from bot.storage.tables import account_owners, accounts, entries, legs
+from bot.storage.tables import account_owners, accounts, entries, forgotten_owners, legs
 
 # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
 _SETTLING: tuple[ColumnElement[str], ...] = (literal_column("'capture'"), literal_column("'void'"))
@@ -53,6 +53,9 @@ def _on_hold() -> Select[int]:
 _FIND_ACCOUNT = select(account_owners.c.account_id).where(
     account_owners.c.guild_key == bindparam("guild_key"), account_owners.c.user_id == bindparam("user_id")
 )
+_FIND_FORGOTTEN = select(forgotten_owners.c.account_id).where(
+    forgotten_owners.c.owner_hash == func.keyed_hash(bindparam("owner"))
+)
 _GUILD_OF = select(accounts.c.guild_id).where(accounts.c.id == bindparam("account_id"))
 _ALLOWANCE_USED = _used(legs.c.account_id == bindparam("account_id"), legs.c.grant_id.is_(None))
 _GUILD_USED = _used(legs.c.guild_id == bindparam("guild_id"))
@@ -68,6 +71,11 @@ _LEGS_OF = (
 )
 _INSERT_ENTRY = insert(entries).returning(entries.c.id)
 _INSERT_LEGS = insert(legs)
+
+
+def owner_text(guild_id: int | None, user_id: int) -> str:
+    """Return what is hashed of a person in a guild."""
+    return f"{guild_id or 0}:{user_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +119,40 @@ class CreditsRepository:
         self._connection = connection
 
     async def find_account(self, *, guild_id: int | None, user_id: int) -> int | None:
-        """Return the account of a person in a guild (None: personal), if there is one."""
+        """Return the account of a person in a guild (None: personal), if there is one.
+
+        Also the one of before they were forgotten, while what they used then counts (see ``bot.credits.owners``).
+        """
+        found = await self.find_owned(guild_id=guild_id, user_id=user_id)
+        return found if found is not None else await self.find_forgotten(guild_id=guild_id, user_id=user_id)
+
+    async def find_owned(self, *, guild_id: int | None, user_id: int) -> int | None:
+        """Return the account that is said to be a person's in a guild."""
         found: int | None = await self._connection.scalar(
             _FIND_ACCOUNT, {"guild_key": guild_id or 0, "user_id": user_id}
         )
         return found
 
+    async def find_forgotten(self, *, guild_id: int | None, user_id: int) -> int | None:
+        """Return the account that was a person's in a guild before they were forgotten, while it is remembered."""
+        found: int | None = await self._connection.scalar(_FIND_FORGOTTEN, {"owner": owner_text(guild_id, user_id)})
+        return found
+
+    async def own(self, account_id: int, *, guild_id: int | None, user_id: int) -> None:
+        """Say whose an account is that is theirs already: of somebody who was forgotten and has come back."""
+        await self._connection.execute(delete(forgotten_owners).where(forgotten_owners.c.account_id == account_id))
+        await self._insert_owner(account_id, guild_id, user_id)
+
     async def open_member_account(self, *, guild_id: int | None, user_id: int, now_ms: int) -> int:
         """Make an account and say whose it is."""
         account_id = await self._insert_account("member", guild_id, now_ms)
+        await self._insert_owner(account_id, guild_id, user_id)
+        return account_id
+
+    async def _insert_owner(self, account_id: int, guild_id: int | None, user_id: int) -> None:
         await self._connection.execute(
             insert(account_owners).values(account_id=account_id, guild_key=guild_id or 0, user_id=user_id)
         )
-        return account_id
 
     async def operator_account(self, kind: str, now_ms: int) -> int:
         """Return the operator's ``variance`` or ``loss`` account."""

@@ -114,6 +114,10 @@ class Delivery(Protocol):
         """Mention the person under the posted result."""
         ...
 
+    async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
+        """Delete a message of the bot's own; GONE when it is not there any more."""
+        ...
+
 
 class FetchError(BotError):
     """A reference can't be fetched; ``retryable`` says whether it is worth another try."""

@@ -281,6 +281,8 @@ class RequestView:
     """What a picture of this model costs now, by resolution ("" where it has none); empty when it can't be had."""
     has_gallery: bool = False
     """Whether the server that it stands in has a gallery."""
+    forgotten: bool = False
+    """Whether its words, references and pictures were removed for good: by its person, or after their time."""
 
     @property
     def reference(self) -> str:

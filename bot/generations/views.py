@@ -135,6 +135,7 @@ class Views:
                     removed_by=request.removed_by,
                     prices=self._catalogue.prices(request.model),
                     has_gallery=request.place_guild_id in galleries,
+                    forgotten=request.forgotten_at_ms is not None,
                 )
             )
         return views

@@ -1,12 +1,13 @@
 """Calendar windows in UTC."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.credits.windows import day_of, month_of
+from bot.credits.windows import all_closed_ms, day_of, earliest_open_ms, month_of
 
 
 def ms(text: str) -> int:
@@ -43,3 +44,35 @@ def test_windows_hold_their_moment_and_leave_no_gap(now_ms: int) -> None:
         assert window.start_ms <= now_ms < window.end_ms <= window.start_ms + longest / timedelta(milliseconds=1)
         assert window_of(window.end_ms - 1) == window
         assert window_of(window.end_ms).start_ms == window.end_ms
+
+
+ZONES = (
+    *(
+        ZoneInfo(name)
+        for name in ("Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu")
+    ),
+    UTC,
+)
+
+
+def windows(now_ms: int, zone: tzinfo) -> list[tuple[int, int]]:
+    """The day, week and month of a moment in a time zone."""
+    today = datetime.fromtimestamp(now_ms / 1000, zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
+    ends = (
+        (today, today + timedelta(days=1)),
+        (monday, monday + timedelta(days=7)),
+        (first, (first + timedelta(days=32)).replace(day=1)),
+    )
+    return [tuple(int(each.replace(tzinfo=zone).timestamp() * 1000) for each in window) for window in ends]  # type: ignore[misc]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.integers(ms("2020-01-01"), ms("2035-01-01")), st.sampled_from(ZONES))
+def test_no_window_outlasts_what_is_remembered_of_the_forgotten(now_ms: int, zone: tzinfo) -> None:
+    opened_ms, closed_ms = earliest_open_ms(now_ms), all_closed_ms(now_ms)
+    for start_ms, end_ms in windows(now_ms, zone):
+        assert opened_ms <= start_ms <= now_ms < end_ms <= closed_ms
+    longest = timedelta(days=33) / timedelta(milliseconds=1)
+    assert closed_ms - now_ms < longest
+    assert now_ms - opened_ms < longest

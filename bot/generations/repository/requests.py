@@ -57,6 +57,7 @@ class RequestRow(Row):
     removed_at_ms: int | None
     removed_by: int | None
     void_told_at_ms: int | None
+    forgotten_at_ms: int | None
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -193,6 +194,7 @@ class RequestQueries(Queries):
             in_guild(guild_id),
             requests.c.state != RequestState.VOID,
             requests.c.hidden_at_ms.is_(None),
+            requests.c.forgotten_at_ms.is_(None),
             *(wanted.conditions() if wanted is not None else ()),
         )
         total = await self._count(select(func.count()).select_from(requests).where(mine))
