@@ -27,6 +27,7 @@ from bot.generations.gallery import Gallery
 from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
 from bot.generations.preferences import PreferencesBook
+from bot.generations.privacy import Privacy
 from bot.generations.protocols import Fetcher
 from bot.generations.refusals import Refused
 from bot.generations.service import Generations
@@ -60,6 +61,7 @@ EXTENSIONS = (
     "cogs.setup",
     "cogs.settings",
     "cogs.bans",
+    "cogs.privacy",
 )
 
 
@@ -83,6 +85,7 @@ class Services:
     gallery: Gallery
     preferences: PreferencesBook
     house: House
+    privacy: Privacy
     everyones: EveryonesCredits | None = None
     """What each member may spend; None: /setup does not ask for it."""
 

@@ -136,6 +136,12 @@ class DiscordDelivery:
             name = guild.name if guild is not None else "your server"
             await channel.send(log_off_words(name, dropped), allowed_mentions=_NOBODY)
 
+    async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
+        """Delete a message of ours."""
+        async with self._faults() as client:
+            place = client.get_partial_messageable(channel_id, guild_id=guild_id)
+            await place.get_partial_message(message_id).delete()
+
     async def _mention(
         self, place: discord.abc.Messageable, view: RequestView, reference: discord.MessageReference | None
     ) -> None:

@@ -226,6 +226,7 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         preferences=core.preferences,
         house=core.house,
         everyones=core.everyones,
+        privacy=core.privacy,
     )
     return BotClient(services)
 

@@ -77,6 +77,7 @@ class Situation:
     now_ms: int
     zone: tzinfo
     account_id: int | None
+    owned: bool
     applied: Applied
     bounds: Bounds
     own: tuple[Limit, ...]
@@ -168,6 +169,7 @@ async def look_up(
         now_ms=now_ms,
         zone=zone,
         account_id=known.account_id,
+        owned=known.owned,
         applied=applied,
         bounds=applied.bounds(),
         own=own,
@@ -193,7 +195,7 @@ async def hold_all(
     situation.check(sum(prices.values()), provider_left_credits)
     ledger = Ledger(connection, situation.now_ms)
     account_id = situation.account_id
-    if account_id is None:
+    if account_id is None or not situation.owned:
         account_id = await ledger.member_account(guild_id=spender.guild_id, user_id=spender.user_id)
     purse = Purse(account_id, situation.binding.left_credits, spender.guild_id, spender.channel_id)
     holds = await ledger.hold(purse, prices)

@@ -457,3 +457,21 @@ def style_gone(style_id: int) -> str:
 def style_form(style_id: int | None = None) -> str:
     """Send the form of a style."""
     return "nbb:form:style" if style_id is None else f"nbb:form:style:{style_id}"
+
+
+# --- privacy ---
+
+FORGET: Final = re.compile(r"nbb:forget:(?P<what>data|messages)")
+"""Forgets whoever presses, after having been asked; "messages": their posts too."""
+ASK_FORGET: Final = re.compile(r"nbb:forget")
+"""Ask once more whether whoever presses wants to be forgotten."""
+
+
+def forget(*, with_messages: bool = False) -> str:
+    """Forget whoever presses."""
+    return "nbb:forget:messages" if with_messages else "nbb:forget:data"
+
+
+def ask_forget() -> str:
+    """Ask whether whoever presses wants to be forgotten."""
+    return "nbb:forget"

@@ -14,7 +14,7 @@ from bot.ui.fates import at_work
 from bot.ui.kin import headline, url_of
 from bot.ui.result import ShownFile, gallery
 from bot.ui.text import plain, units
-from bot.ui.words import counted, relative, request_line
+from bot.ui.words import counted, relative, request_line, who
 
 _PROMPT_LIMIT = 600
 _REASON_LIMIT = 1000
@@ -141,8 +141,8 @@ def report_card(
     """
     which = f" · {place[0]} of {place[1]}" if place is not None else ""
     about = fine(
-        f"by <@{report.reporter_id}> {relative(report.created_at_ms)}",
-        f"made by <@{view.user_id}> · {request_line(view)} · ref {view.reference}" if view is not None else None,
+        f"by {who(report.reporter_id)} {relative(report.created_at_ms)}",
+        f"made by {who(view.user_id)} · {request_line(view)} · ref {view.reference}" if view is not None else None,
         _link(view) if view is not None else None,
         _handled(report),
     )
@@ -154,9 +154,9 @@ def report_card(
     is_open = report.state is ReportState.OPEN
     return Card(
         EMBER if is_open else SLATE,
-        lines(f"**{'Reported' if is_open else 'Handled'}**{which}: {reason}"),
+        lines(f"**{'Reported' if is_open else 'Handled'}**{which}{f': {reason}' if report.reason else ''}"),
         shown,
-        headline(view, room) if view is not None else None,
+        headline(view, room) if view is not None and not view.forgotten else None,
         about,
         row(
             button("Delete picture", ids.report_delete(report.id), style=discord.ButtonStyle.danger),
@@ -175,7 +175,7 @@ def _handled(report: ReportRow) -> str | None:
     if report.state is ReportState.OPEN or report.handled_at_ms is None:
         return None
     what = "deleted" if report.state is ReportState.DELETED else "dismissed"
-    return f"{what} by <@{report.handled_by}> {relative(report.handled_at_ms)}"
+    return f"{what} by {who(report.handled_by or 0)} {relative(report.handled_at_ms)}"
 
 
 def _link(view: RequestView) -> str | None:

@@ -4,10 +4,12 @@ from bot.generations.repository.attempts import AttemptQueries, AttemptRow
 from bot.generations.repository.bans import BanQueries, BanRow
 from bot.generations.repository.deliveries import DeliveryQueries, DeliveryRow
 from bot.generations.repository.drafts import DraftQueries, DraftRow
+from bot.generations.repository.erasing import ErasingQueries, ForgettingRow, RemovalRow
 from bot.generations.repository.gallery import GalleryQueries, GalleryRow
 from bot.generations.repository.guilds import GuildQueries, GuildRow
 from bot.generations.repository.log_lines import LineKind, LogLineQueries, LogLineRow
 from bot.generations.repository.memory import MemoryQueries
+from bot.generations.repository.personal import PersonalQueries
 from bot.generations.repository.pictures import PictureQueries, PictureRow
 from bot.generations.repository.preferences import PreferenceQueries, PreferencesRow, StyleRow
 from bot.generations.repository.references import ReferenceQueries, ReferenceRow
@@ -23,6 +25,7 @@ __all__ = [
     "ChangeRow",
     "DeliveryRow",
     "DraftRow",
+    "ForgettingRow",
     "GalleryRow",
     "GenerationsRepository",
     "GuildRow",
@@ -31,6 +34,7 @@ __all__ = [
     "PictureRow",
     "PreferencesRow",
     "ReferenceRow",
+    "RemovalRow",
     "ReportRow",
     "ReportState",
     "RequestRow",
@@ -59,3 +63,5 @@ class GenerationsRepository:
         self.reports = ReportQueries(connection)
         self.preferences = PreferenceQueries(connection)
         self.memory = MemoryQueries(connection)
+        self.erasing = ErasingQueries(connection)
+        self.personal = PersonalQueries(connection)
