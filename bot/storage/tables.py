@@ -160,6 +160,7 @@ Index("ix_requests_token", requests.c.token_expires_at_ms, sqlite_where=text("in
 Index("ix_requests_untold", requests.c.created_at_ms, sqlite_where=text("state = 'void' AND void_told_at_ms IS NULL"))
 Index("ix_requests_parent", requests.c.parent_id, sqlite_where=text("parent_id IS NOT NULL"))
 Index("ix_requests_message", requests.c.message_id)
+Index("ix_requests_guild", requests.c.guild_id, requests.c.created_at_ms)
 
 reference_images = Table(
     "reference_images",

@@ -9,6 +9,7 @@ from bot.generations.repository.memory import MemoryQueries
 from bot.generations.repository.pictures import PictureQueries, PictureRow
 from bot.generations.repository.preferences import PreferenceQueries, PreferencesRow, StyleRow
 from bot.generations.repository.references import ReferenceQueries, ReferenceRow
+from bot.generations.repository.refunds import PaidPicture, RefundQueries
 from bot.generations.repository.reports import ReportQueries, ReportRow, ReportState
 from bot.generations.repository.requests import RequestQueries, RequestRow
 from bot.generations.repository.tray import TrayQueries, TrayRow
@@ -21,6 +22,7 @@ __all__ = [
     "GalleryRow",
     "GenerationsRepository",
     "GuildRow",
+    "PaidPicture",
     "PictureRow",
     "PreferencesRow",
     "ReferenceRow",
@@ -45,6 +47,7 @@ class GenerationsRepository:
         self.tray = TrayQueries(connection)
         self.guilds = GuildQueries(connection)
         self.gallery = GalleryQueries(connection)
+        self.refunds = RefundQueries(connection)
         self.reports = ReportQueries(connection)
         self.preferences = PreferenceQueries(connection)
         self.memory = MemoryQueries(connection)
