@@ -176,6 +176,18 @@ class Model:
         return amount
 
 
+WHICH = st.sampled_from(
+    [
+        *((Scope.EVERYONE, 0), (Scope.ROLE, ARTIST), (Scope.ROLE, PATRON), (Scope.MEMBER, 1), (Scope.MEMBER, 3)),
+        *((Scope.NEWCOMER, 3), (Scope.NEWCOMER, 40), (Scope.CHANNEL, CHANNELS[0]), (Scope.SERVER, 0)),
+    ]
+)
+SAID = st.sampled_from(
+    [("day", 0), ("day", 12), ("day", 60), ("week", 30), ("month", 50), ("month", 90), ("none", None)]
+)
+OFFSETS_MS = st.sampled_from([-HOUR_MS, -1, 0, HOUR_MS // 4 - 1, HOUR_MS // 4, HOUR_MS // 2, HOUR_MS, 12 * HOUR_MS])
+
+
 class ServerLife(RuleBasedStateMachine):
     """One server through some months; every example has a server of its own on one database."""
 
@@ -189,8 +201,8 @@ class ServerLife(RuleBasedStateMachine):
     held = Bundle("held")
     paid = Bundle("paid")
 
-    @initialize()
-    def open_a_server(self) -> None:
+    @initialize(zone=st.sampled_from(ZONES), rules=st.lists(st.tuples(WHICH, SAID), max_size=4))
+    def open_a_server(self, zone: str, rules: list[tuple[tuple[Scope, int], tuple[str, int | None]]]) -> None:
         self.number = next(self.examples)
         self.guild_id = 10_000 + self.number
         self.model = Model()
@@ -201,6 +213,9 @@ class ServerLife(RuleBasedStateMachine):
             Person(3, frozenset({ARTIST, PATRON}), START_MS - 900 * DAY_MS),
         ]
         self.desk = QuotaDesk(self.database, POLICY, self)
+        self.an_admin_sets_the_time_zone(zone)
+        for which, said in rules:
+            self.an_admin_sets_or_removes_a_rule(which, said)
 
     # The machine is its own clock.
 
@@ -226,36 +241,30 @@ class ServerLife(RuleBasedStateMachine):
     def time_passes(self, hours: float) -> None:
         self.model.now_ms += int(hours * HOUR_MS)
 
-    @rule(hours=st.integers(-2, 2), quarters=st.integers(0, 3))
-    def it_is_around_midnight(self, hours: int, quarters: int) -> None:
+    @rule(
+        target=held,
+        days=st.sampled_from([1, 1, 2, 3, 8, 30]),
+        offsets_ms=st.lists(OFFSETS_MS, min_size=1, max_size=3).map(sorted),
+        who=st.integers(0, 2),
+        channel=st.sampled_from(CHANNELS),
+    )
+    def somebody_asks_around_midnight(self, days: int, offsets_ms: list[int], who: int, channel: int) -> Any:
         """Days begin then, and in some places clocks change."""
-        zone = ZoneInfo(self.model.zone)
-        local = datetime.fromtimestamp(self.model.now_ms / 1000 + 86_400, zone)
+        local = datetime.fromtimestamp(self.model.now_ms / 1000 + days * 86_400, ZoneInfo(self.model.zone))
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
-        self.model.now_ms = max(self.model.now_ms, int(midnight * 1000) + hours * HOUR_MS + quarters * HOUR_MS // 4 - 1)
+        taken = []
+        for offset_ms in offsets_ms:
+            self.model.now_ms = max(self.model.now_ms, int(midnight * 1000) + offset_ms)
+            taken += self.ask([(who, channel, 5, 1)])
+            self.everybody_stands_as_the_model_says()
+        return multiple(*taken)
 
     @rule(zone=st.sampled_from(ZONES))
     def an_admin_sets_the_time_zone(self, zone: str) -> None:
         self.change(ZoneChange(name=zone))
         self.model.zone = zone
 
-    @rule(
-        which=st.sampled_from(
-            [
-                *(
-                    (Scope.EVERYONE, 0),
-                    (Scope.ROLE, ARTIST),
-                    (Scope.ROLE, PATRON),
-                    (Scope.MEMBER, 1),
-                    (Scope.MEMBER, 3),
-                ),
-                *((Scope.NEWCOMER, 3), (Scope.NEWCOMER, 40), (Scope.CHANNEL, CHANNELS[0]), (Scope.SERVER, 0)),
-            ]
-        ),
-        said=st.sampled_from(
-            [("day", 0), ("day", 12), ("day", 60), ("week", 30), ("month", 50), ("month", 90), ("none", None), None]
-        ),
-    )
+    @rule(which=WHICH, said=st.one_of(SAID, st.none()))
     def an_admin_sets_or_removes_a_rule(self, which: tuple[Scope, int], said: tuple[str, int | None] | None) -> None:
         scope, subject = which
         subject = self.channel_id(subject) if scope is Scope.CHANNEL else subject
@@ -286,6 +295,9 @@ class ServerLife(RuleBasedStateMachine):
         ),
     )  # fmt: skip
     def members_ask_at_the_same_time(self, crowd: list[tuple[int, int, int, int]]) -> Any:
+        return multiple(*self.ask(crowd))
+
+    def ask(self, crowd: list[tuple[int, int, int, int]]) -> list[Held]:
         now_ms = self.model.now_ms
         asked = [(self.people[who], channel, price, pictures) for who, channel, price, pictures in crowd]
 
@@ -336,7 +348,7 @@ class ServerLife(RuleBasedStateMachine):
                         drawn[place] = share
                 self.model.held[picture] = price * 10 + person.number
                 taken.append(Held(picture, hold_id, person.number, channel, price, now_ms, bound_by, drawn))
-        return multiple(*taken)
+        return taken
 
     @rule(target=paid, held=consumes(held), beyond=st.integers(-16, 4))
     def it_is_made(self, held: Held, beyond: int) -> Held:
@@ -446,7 +458,7 @@ def test_a_servers_life_of_rules_grants_crowds_and_refunds(tmp_path: Path) -> No
             run_state_machine_as_test(
                 lambda: ServerLife(runner, database),
                 settings=settings(
-                    max_examples=100,
+                    max_examples=60,
                     stateful_step_count=30,
                     deadline=None,
                     derandomize=True,
