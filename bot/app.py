@@ -25,6 +25,7 @@ from bot.generations.places import Places
 from bot.generations.preferences import PreferencesBook
 from bot.generations.protocols import Delivery, Fetcher
 from bot.generations.queue import FairQueue
+from bot.generations.quota_desk import QuotaDesk
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository
 from bot.generations.service import Generations
@@ -53,6 +54,7 @@ class Core:
     moderation: Moderation
     gallery: Gallery
     preferences: PreferencesBook
+    quotas: QuotaDesk
 
 
 def new_id() -> str:
@@ -212,4 +214,5 @@ async def build_core(
         moderation=Moderation(database, clock),
         gallery=Gallery(database, clock),
         preferences=PreferencesBook(database, clock),
+        quotas=QuotaDesk(database, spending, clock),
     )

@@ -25,6 +25,7 @@ from bot.generations.gallery import Gallery
 from bot.generations.moderation import Moderation
 from bot.generations.preferences import PreferencesBook
 from bot.generations.protocols import Fetcher
+from bot.generations.quota_desk import QuotaDesk
 from bot.generations.refusals import Refused
 from bot.generations.service import Generations
 from bot.generations.store import FileStore
@@ -55,6 +56,7 @@ EXTENSIONS = (
     "cogs.mentions",
     "cogs.results",
     "cogs.server",
+    "cogs.quota",
 )
 
 
@@ -77,6 +79,7 @@ class Services:
     moderation: Moderation
     gallery: Gallery
     preferences: PreferencesBook
+    quotas: QuotaDesk
 
 
 class BotClient(commands.Bot):

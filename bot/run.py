@@ -224,6 +224,7 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         moderation=core.moderation,
         gallery=core.gallery,
         preferences=core.preferences,
+        quotas=core.quotas,
     )
     return BotClient(services)
 

@@ -13,7 +13,7 @@ from discord.ext import commands
 from bot.client import BotClient, CannotDo, Interaction
 from bot.generations.repository import GuildRow
 from bot.presses import on_choice, on_press
-from bot.rights import lacking_in
+from bot.rights import lacking_in, managed_guild
 from bot.ui import ids
 from bot.ui.server import CHANNEL_TYPES, lacks_words, server_card
 
@@ -33,7 +33,7 @@ class Server(commands.Cog):
     @app_commands.default_permissions(manage_guild=True)
     async def server(self, interaction: Interaction) -> None:
         """Show how it stands, privately."""
-        guild = _managed(interaction)
+        guild = managed_guild(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self._show(interaction, guild, await self._moderation.settings(guild.id))
 
@@ -54,7 +54,7 @@ class Server(commands.Cog):
         await self._switch_off(interaction, "reports_channel_id", "Reports are kept here from now on.")
 
     async def _choose(self, interaction: Interaction, what: str) -> None:
-        guild = _managed(interaction)
+        guild = managed_guild(interaction)
         channel = guild.get_channel(_chosen(interaction))
         if channel is None or channel.type not in CHANNEL_TYPES:
             raise CannotDo(user_message="I don't see that channel. Let me view it, or choose another one.")
@@ -69,7 +69,7 @@ class Server(commands.Cog):
         await self._show(interaction, guild, settings, said)
 
     async def _switch_off(self, interaction: Interaction, what: str, said: str) -> None:
-        guild = _managed(interaction)
+        guild = managed_guild(interaction)
         await interaction.response.defer()
         settings = await self._moderation.set_channels(guild.id, by=interaction.user.id, **{what: None})
         await self._show(interaction, guild, settings, said)
@@ -85,13 +85,6 @@ class Server(commands.Cog):
         _, open_reports = await self._moderation.open_reports(guild.id, limit=0)
         card = server_card(settings, guild.name, open_reports=open_reports, lacking=lacking, said=said)
         await interaction.edit_original_response(view=card, allowed_mentions=_NOBODY)
-
-
-def _managed(interaction: Interaction) -> discord.Guild:
-    """Return the server, for those who manage it; an admin may have opened the command to others."""
-    if interaction.guild is None or not interaction.permissions.manage_guild:
-        raise CannotDo(user_message="Only those who manage this server can do that.")
-    return interaction.guild
 
 
 def _chosen(interaction: Interaction) -> int:

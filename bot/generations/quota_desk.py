@@ -37,7 +37,7 @@ from bot.storage import Connection, Database
 log = structlog.get_logger(__name__)
 
 DRAFT_S = 15 * 60
-LOG_PAGE = 6
+LOG_PAGE = 5
 LOOKED_THROUGH = 200
 """Of a server's newest paid pictures so many are looked through while somebody types."""
 _LINK = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/\d+/\d+/(?P<message_id>\d{1,20})")

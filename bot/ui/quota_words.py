@@ -11,6 +11,7 @@ from bot.credits.windows import Period
 from bot.ui.text import plain
 from bot.ui.words import counted, grouped, in_credits, listed, relative
 
+_MODELS_NAMED = 3
 ModelLabel = Callable[[str], str]
 
 _EACH = {Period.DAY: "a day", Period.WEEK: "a week", Period.MONTH: "a month"}
@@ -76,7 +77,11 @@ def models_words(models: Collection[str], label_of: ModelLabel) -> str:
     """Return which models are allowed: "all models", "only Nano Banana 2"."""
     if ALL_MODELS in models:
         return "all models"
-    return f"only {listed([plain(label_of(model), 40) for model in sorted(models)])}" if models else "no model"
+    if not models:
+        return "no model"
+    named = [plain(label_of(model), 30) for model in sorted(models)]
+    more = len(named) - _MODELS_NAMED
+    return f"only {listed([*named[:_MODELS_NAMED], *([f'{more} more'] if more > 0 else [])])}"
 
 
 def limit_words(limit: Limit) -> str:

@@ -30,8 +30,10 @@ from bot.ui.quota_words import (
 from bot.ui.text import label, plain
 from bot.ui.words import counted, grouped, in_credits, relative
 
-RULES_PAGE = 8
+RULES_PAGE = 6
 _REASON_LIMIT = 160
+_SHORT_REASON_LIMIT = 60
+_ROLES_SHOWN = 4
 _NAME_LIMIT = 28
 _SCOPES = (Scope.SERVER, Scope.EVERYONE, Scope.NEWCOMER, Scope.ROLE, Scope.MEMBER, Scope.CHANNEL)
 """In this order rules are listed: from what all share to what is for one."""
@@ -98,7 +100,9 @@ def explain_card(
             None if member else "They are not in this server: no roles are known of them, and they count as new.",
         )
         or None,
+        gap(),
         lines("**Shared with all**", *_shared_lines(situation, label_of)),
+        gap(),
         lines(
             "**A request of theirs**",
             "· " + " · ".join(_bounds(situation, label_of)),
@@ -121,10 +125,13 @@ def change_card(
     """
     dangerous = isinstance(change, RuleRemoval) or (isinstance(change, RuleChange) and change.credits == 0)
     head, facts = _would(change, label_of)
+    effects = _effects(change, preview)
     return Card(
         SLATE,
         lines(f"**{head}**", *facts),
-        lines(*_effects(change, preview)) or None,
+        gap() if effects else None,
+        lines(*effects),
+        gap(),
         fine(
             f"Why: {plain(change.reason, _REASON_LIMIT)}" if change.reason else None,
             "Nothing has been changed yet. This stands for 15 minutes."
@@ -186,13 +193,13 @@ def _rule_line(found: SetRule, label_of: ModelLabel) -> str:
         f"**{whom(rule.scope, rule.subject_id)}** · {' · '.join(allowed_words(rule, label_of))}",
         fine(
             f"set {relative(found.set_at_ms)} by <@{found.set_by}>"
-            + (f": {plain(found.reason, _REASON_LIMIT // 2)}" if found.reason else "")
+            + (f": {plain(found.reason, _SHORT_REASON_LIMIT)}" if found.reason else "")
         ),
     )
 
 
 def _log_entry(line: LogLine, label_of: ModelLabel) -> str:
-    why = f" · {plain(line.reason, _REASON_LIMIT)}" if line.reason else ""
+    why = f" · {plain(line.reason, _SHORT_REASON_LIMIT)}" if line.reason else ""
     entry = f" · entry {line.entry_id}" if line.entry_id is not None else ""
     return lines(
         line_words(line, label_of), fine(f"#{line.id} · <@{line.actor_id}> {relative(line.created_at_ms)}{entry}{why}")
@@ -219,7 +226,9 @@ def _own_lines(situation: Situation, default_credits: int | None, label_of: Mode
     binds = situation.binding if situation.balance.own_credits is not None else None
     capped = situation.balance.is_capped
     shown = []
-    rules = [rule for rule in (applied.member, *applied.roles, applied.everyone) if rule is not None]
+    # The role that counts first; a member may have hundreds.
+    roles = sorted(applied.roles, key=lambda rule: (rule is not chosen.rule, len(passed_over[rule])))
+    rules = [rule for rule in (applied.member, *roles[:_ROLES_SHOWN], applied.everyone) if rule is not None]
     for rule in rules:
         outdone = set(passed_over[rule])
         if Aspect.CREDITS in rule.aspects and rule is not chosen.rule:
@@ -228,7 +237,9 @@ def _own_lines(situation: Situation, default_credits: int | None, label_of: Mode
         shown.append(
             _standing(rule, limit, label_of, outdone, binds=limit is binds and limit is not None and not capped)
         )
-    for rule in applied.newcomer:
+    if len(roles) > _ROLES_SHOWN:
+        shown.append(f"· and {counted(len(roles) - _ROLES_SHOWN, 'other rule')} of their roles")
+    for rule in applied.newcomer[:_ROLES_SHOWN]:
         limit = next((found for found in situation.own[1:] if found.rule is rule), None)
         shown.append(_standing(rule, limit, label_of, (), binds=limit is binds and limit is not None and not capped))
     if chosen.rule is None:
@@ -334,8 +345,8 @@ def _effects(change: Change, preview: Preview | None) -> list[str]:
         if over.members:
             have = "has" if over.members == 1 else "have"
             said.append(
-                f"{counted(over.members, 'member')} {have} used more than that {when} (one {grouped(over.most_credits)}) "
-                "and would have to wait, unless a nearer rule gives them more."
+                f"{counted(over.members, 'member')} {have} used more than that {when} "
+                f"(one {grouped(over.most_credits)}) and would have to wait, unless a nearer rule gives them more."
             )
         else:
             said.append(f"Nobody has used more than that {when}.")
