@@ -53,7 +53,6 @@ _Credits = app_commands.Range[int, 0, MOST_CREDITS]
 _Running = app_commands.Range[int, 0, MOST_RUNNING]
 _Count = app_commands.Range[int, 1, 4]
 _Days = app_commands.Range[int, 1, MOST_DAYS]
-_Channel = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.ForumChannel
 
 _WHOM = {
     "role": "For a role.",
@@ -70,6 +69,29 @@ _WHAT = {
     "models": "The models allowed: ids with commas between, or all.",
     "count": "The most pictures of one request.",
 }
+
+
+class _Place(app_commands.Transformer):
+    """A channel in which pictures can be asked for, whether the bot sees it or not; a forum stands for its posts."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        """What Discord offers."""
+        return discord.AppCommandOptionType.channel
+
+    @property
+    def channel_types(self) -> list[discord.ChannelType]:
+        """Of which kinds."""
+        kinds = discord.ChannelType
+        return [kinds.text, kinds.news, kinds.voice, kinds.stage_voice, kinds.forum]
+
+    async def transform(self, _interaction: discord.Interaction[Any], value: Any, /) -> app_commands.AppCommandChannel:
+        """Take it as it came."""
+        channel: app_commands.AppCommandChannel = value
+        return channel
+
+
+_Channel = app_commands.Transform[app_commands.AppCommandChannel, _Place]
 
 
 class Quota(commands.Cog):
@@ -380,7 +402,7 @@ class Quota(commands.Cog):
 def _whom(
     role: discord.Role | None,
     member: discord.User | None,
-    channel: _Channel | None,
+    channel: app_commands.AppCommandChannel | None,
     days: int | None,
     *,
     whole_server: bool,

@@ -22,6 +22,7 @@ LARGE_GRANT = 1_000
 """A grant of so much is confirmed first."""
 LARGE_RISE = 500
 """So many more credits a month, and twice as many as before, are confirmed first."""
+_TIGHTENING = frozenset({Scope.NEWCOMER, Scope.CHANNEL, Scope.SERVER})
 _PER_MONTH = {Period.DAY: 30, Period.WEEK: 4, Period.MONTH: 1}
 
 
@@ -60,10 +61,11 @@ class RuleChange(_Change):
         was, now = _monthly(before.get("period"), before.get("credits")), _monthly(self.period, self.credits)
         if self.period is None or (self.period, self.credits) == (before.get("period"), before.get("credits")):
             return self.running == 0 and before.get("running") != 0
+        only_tightens = self.scope in _TIGHTENING and was is None
         if now is None:
-            return True
+            return not only_tightens
         if was is None:
-            return now == 0 or now >= 2 * LARGE_RISE
+            return now == 0 or (now >= 2 * LARGE_RISE and not only_tightens)
         return now == 0 or now * 2 < was or (now - was >= LARGE_RISE and now >= 2 * was)
 
 
@@ -103,7 +105,7 @@ class RefundChange(_Change):
     """Give back what a picture cost; ``credits`` None: all of it that was not given back yet."""
 
     action: Literal["refund"] = "refund"
-    picture_id: str = Field(max_length=40)
+    picture_id: str = Field(max_length=200)
     credits: int | None = Field(None, ge=1)
 
     @property
