@@ -30,6 +30,7 @@ from bot.generations.preferences import PreferencesBook
 from bot.generations.privacy import Privacy
 from bot.generations.protocols import Delivery, Fetcher
 from bot.generations.queue import FairQueue
+from bot.generations.quota_desk import QuotaDesk
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository
 from bot.generations.service import Generations
@@ -61,6 +62,7 @@ class Core:
     house: House
     everyones: EveryonesCredits
     privacy: Privacy
+    quotas: QuotaDesk
 
 
 def new_id() -> str:
@@ -229,4 +231,5 @@ async def build_core(
         house=House(database, clock),
         everyones=EveryonesRule(database, clock, default_credits=settings.member_credits_per_month),
         privacy=Privacy(database=database, store=store, eraser=eraser, tray=tray, clock=clock),
+        quotas=QuotaDesk(database, spending, clock),
     )

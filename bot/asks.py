@@ -11,6 +11,7 @@ import structlog
 
 from bot.client import Interaction, say, taken_up
 from bot.command_rights import Person
+from bot.credits.rules import Spender
 from bot.generations.values import Origin, Place, RequestView, Standing
 from bot.ui import ids
 from bot.ui.card import Card
@@ -252,6 +253,13 @@ def origin_of(interaction: Interaction, *, draft_id: str | None = None) -> Origi
         parent_channel_id=_parent_of(interaction.channel),
         age_restricted=_is_age_restricted(interaction.channel),
     )
+
+
+def spender_of(person: discord.abc.User, guild_id: int, channel: object) -> Spender:
+    """Return a member as the one who spends in a channel of a server; of strangers neither roles nor time are known."""
+    standing = _standing(person)
+    channel_id = channel.id if isinstance(channel, discord.abc.Snowflake) else None
+    return Spender(person.id, guild_id, standing.role_ids, standing.joined_at_ms, _parent_of(channel) or channel_id)
 
 
 def place_of(interaction: Interaction) -> Place:

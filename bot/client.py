@@ -29,6 +29,7 @@ from bot.generations.moderation import Moderation
 from bot.generations.preferences import PreferencesBook
 from bot.generations.privacy import Privacy
 from bot.generations.protocols import Fetcher
+from bot.generations.quota_desk import QuotaDesk
 from bot.generations.refusals import Refused
 from bot.generations.service import Generations
 from bot.generations.store import FileStore
@@ -62,6 +63,7 @@ EXTENSIONS = (
     "cogs.settings",
     "cogs.bans",
     "cogs.privacy",
+    "cogs.quota",
 )
 
 
@@ -86,6 +88,7 @@ class Services:
     preferences: PreferencesBook
     house: House
     privacy: Privacy
+    quotas: QuotaDesk
     everyones: EveryonesCredits | None = None
     """What each member may spend; None: /setup does not ask for it."""
 

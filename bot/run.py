@@ -227,6 +227,7 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         house=core.house,
         everyones=core.everyones,
         privacy=core.privacy,
+        quotas=core.quotas,
     )
     return BotClient(services)
 

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from bot.credits.ledger import Balance, Ledger, Purse
 from bot.credits.repository import CreditsRepository, Sums
-from bot.credits.rules import Applied, Bounds, Limit, LimitScope, Spender, Used, tightest
+from bot.credits.rules import Applied, Bounds, Limit, LimitScope, Rule, Spender, Used, tightest
 from bot.credits.windows import Period, Window, day_of, month_of, window_of, zone_of
 from bot.errors import BotError
 from bot.storage import Connection
@@ -134,18 +134,29 @@ class Situation:
 
 
 async def look_up(
-    connection: Connection, policy: SpendingPolicy, spender: Spender, *, now_ms: int, given: Given | None = None
+    connection: Connection,
+    policy: SpendingPolicy,
+    spender: Spender,
+    *,
+    now_ms: int,
+    given: Given | None = None,
+    trying: Rule | None = None,
 ) -> Situation:
     """Return how a person stands, in two questions, without opening an account.
 
-    With ``given`` that is the member's allowance, whatever the rules say of it now.
+    With ``given`` that is the member's allowance, whatever the rules say of it now; with ``trying`` that rule is looked
+    at as if it were set.
     """
     rows = CreditsRepository(connection)
     known = await rows.spender(spender)
     zone = zone_of(known.time_zone)
     windows = {period: window_of(period, now_ms, zone) for period in (Period.DAY, Period.WEEK, Period.MONTH)}
     month, day = month_of(now_ms), day_of(now_ms)
-    applied = Applied.of(known.rules, spender, now_ms)
+    rules = known.rules
+    if trying is not None:
+        which = (trying.scope, trying.subject_id)
+        rules = (*(rule for rule in rules if (rule.scope, rule.subject_id) != which), trying)
+    applied = Applied.of(rules, spender, now_ms)
     sums = await rows.sums(
         account_id=known.account_id,
         guild_id=spender.guild_id,

@@ -175,6 +175,7 @@ Index("ix_requests_untold", requests.c.created_at_ms, sqlite_where=text("state =
 Index("ix_requests_parent", requests.c.parent_id, sqlite_where=text("parent_id IS NOT NULL"))
 Index("ix_requests_message", requests.c.message_id)
 Index("ix_requests_kept", requests.c.created_at_ms, sqlite_where=text("forgotten_at_ms IS NULL"))
+Index("ix_requests_guild", requests.c.guild_id, requests.c.created_at_ms)
 
 reference_images = Table(
     "reference_images",

@@ -475,3 +475,32 @@ def forget(*, with_messages: bool = False) -> str:
 def ask_forget() -> str:
     """Ask whether whoever presses wants to be forgotten."""
     return "nbb:forget"
+
+
+# --- who may spend what ---
+
+QUOTA_DO: Final = re.compile(rf"nbb:quota:do:{_DRAFT}")
+"""Make the change that was kept."""
+QUOTA_LEAVE: Final = re.compile(r"nbb:quota:leave")
+QUOTA_RULES: Final = re.compile(r"nbb:quota:rules:(?P<page>[0-9]{1,4})")
+QUOTA_LOG: Final = re.compile(r"nbb:quota:log:(?P<page>[0-9]{1,6})")
+
+
+def quota_do(draft_id: str) -> str:
+    """Make a change, after having been asked."""
+    return f"nbb:quota:do:{draft_id}"
+
+
+def quota_leave() -> str:
+    """Make no change."""
+    return "nbb:quota:leave"
+
+
+def quota_rules(page: int) -> str:
+    """Turn to a page of a server's rules; the first is 1."""
+    return f"nbb:quota:rules:{page}"
+
+
+def quota_log(page: int) -> str:
+    """Turn to a page of the log of changes; the newest is 1."""
+    return f"nbb:quota:log:{page}"

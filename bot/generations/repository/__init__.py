@@ -13,6 +13,7 @@ from bot.generations.repository.personal import PersonalQueries
 from bot.generations.repository.pictures import PictureQueries, PictureRow
 from bot.generations.repository.preferences import PreferenceQueries, PreferencesRow, StyleRow
 from bot.generations.repository.references import ReferenceQueries, ReferenceRow
+from bot.generations.repository.refunds import PaidPicture, RefundQueries
 from bot.generations.repository.reports import ReportQueries, ReportRow, ReportState
 from bot.generations.repository.requests import RequestQueries, RequestRow
 from bot.generations.repository.rules import ChangeRow, RuleQueries, RulesRow
@@ -31,6 +32,7 @@ __all__ = [
     "GuildRow",
     "LineKind",
     "LogLineRow",
+    "PaidPicture",
     "PictureRow",
     "PreferencesRow",
     "ReferenceRow",
@@ -60,6 +62,7 @@ class GenerationsRepository:
         self.bans = BanQueries(connection)
         self.log_lines = LogLineQueries(connection)
         self.gallery = GalleryQueries(connection)
+        self.refunds = RefundQueries(connection)
         self.reports = ReportQueries(connection)
         self.preferences = PreferenceQueries(connection)
         self.memory = MemoryQueries(connection)
