@@ -27,13 +27,6 @@ def may_moderate(interaction: Interaction, channel_id: int | None) -> bool:
     return channel.permissions_for(member).manage_messages
 
 
-def managed_guild(interaction: Interaction) -> discord.Guild:
-    """Return the server, for those who manage it; an admin may have opened the command to others. Else CannotDo."""
-    if interaction.guild is None or not interaction.permissions.manage_guild:
-        raise CannotDo(user_message="Only those who manage this server can do that.")
-    return interaction.guild
-
-
 def seen_here(view: RequestView | None, interaction: Interaction) -> RequestView:
     """Return ``view`` when whoever presses may see it here; else raise CannotDo."""
     allowed = view is not None and may_see(

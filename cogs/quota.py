@@ -32,7 +32,7 @@ from bot.generations.quota_changes import (
 )
 from bot.generations.quota_desk import ChangeRefused, Preview
 from bot.presses import on_press
-from bot.rights import managed_guild
+from bot.rights import managed
 from bot.rivya.catalogue import MODELS
 from bot.ui import ids
 from bot.ui.choices import models_of_rule_choices, refund_choices, zone_choices
@@ -115,12 +115,12 @@ class Quota(commands.Cog):
     @quota.command(name="list", description="All rules of this server, and what holds where there is none.")
     async def list_rules(self, interaction: Interaction) -> None:
         """Show the first page, privately."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         await say(interaction, view=await self._rules(guild, 1))
 
     async def rules_turned(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Turn a page of the list."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         await interaction.response.edit_message(
             view=await self._rules(guild, int(match["page"])), allowed_mentions=_NOBODY
         )
@@ -133,7 +133,7 @@ class Quota(commands.Cog):
     @app_commands.describe(member="Whom to look at.", channel="Where they would ask; here, if you don't say.")
     async def explain(self, interaction: Interaction, member: discord.User, channel: _Channel | None = None) -> None:
         """Show how a member stands."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         situation = await self._desk.explain(spender_of(member, guild.id, channel or interaction.channel))
         card = explain_card(
             situation,
@@ -147,12 +147,12 @@ class Quota(commands.Cog):
     @quota.command(name="log", description="Who changed what, from what, to what, when and why.")
     async def show_log(self, interaction: Interaction) -> None:
         """Show the newest page."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         await say(interaction, view=await self._log(guild, 1))
 
     async def log_turned(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Turn a page of the log."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         await interaction.response.edit_message(
             view=await self._log(guild, int(match["page"])), allowed_mentions=_NOBODY
         )
@@ -183,7 +183,7 @@ class Quota(commands.Cog):
         reason: _Text | None = None,
     ) -> None:
         """Set a rule at once, or ask first where it is a large change; what is not said stays as it is."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
         said = {"credits": credits, "per": per, "running": running, "resolution": resolution, "count": count}
         change = await self._rule_change(guild, scope, subject_id, said, models, reason)
@@ -210,7 +210,7 @@ class Quota(commands.Cog):
         check: discord.User | None = None,
     ) -> None:
         """Show what would come of a rule, with a button that sets it."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
         said = {"credits": credits, "per": per, "running": running, "resolution": resolution, "count": count}
         change = await self._rule_change(guild, scope, subject_id, said, models, None)
@@ -233,7 +233,7 @@ class Quota(commands.Cog):
         reason: _Text | None = None,
     ) -> None:
         """Ask whether a rule is to be removed."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
         found = await self._desk.rule(guild.id, scope, subject_id)
         if found is None:
@@ -245,7 +245,7 @@ class Quota(commands.Cog):
     @app_commands.describe(zone="For example Europe/Berlin.", reason="Why; it stands in the log.")
     async def set_zone(self, interaction: Interaction, zone: str, reason: _Text | None = None) -> None:
         """Set the time zone."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         await self._change(interaction, guild, _valid(ZoneChange, name=zone, reason=reason or ""), "", None)
 
     # --- extra credits and refunds ---
@@ -266,7 +266,7 @@ class Quota(commands.Cog):
         expires_in_days: _Days | None = None,
     ) -> None:
         """Grant at once, or ask first where it is much."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         change = GrantChange(user_id=member.id, credits=amount, days=expires_in_days, reason=reason or "")
         await self._change(interaction, guild, change, member.display_name, None)
 
@@ -286,7 +286,7 @@ class Quota(commands.Cog):
         member: discord.User | None = None,
     ) -> None:
         """Refund a picture."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         change = _valid(RefundChange, picture_id=picture, credits=amount, reason=reason)
         await self._change(interaction, guild, change, member.display_name if member is not None else "", None)
 
@@ -294,7 +294,7 @@ class Quota(commands.Cog):
 
     async def do_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Make the change."""
-        guild = managed_guild(interaction)
+        guild = managed(interaction)
         try:
             done = await self._desk.confirm(guild.id, match["draft_id"], by=interaction.user.id)
         except ChangeRefused as error:
@@ -304,7 +304,7 @@ class Quota(commands.Cog):
 
     async def leave_pressed(self, interaction: Interaction, _match: re.Match[str]) -> None:
         """Make no change; what was kept expires by itself."""
-        managed_guild(interaction)
+        managed(interaction)
         await interaction.response.edit_message(view=left_card())
 
     async def _change(

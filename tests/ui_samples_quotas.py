@@ -44,7 +44,7 @@ def situation(
     many = Used(sums, dict.fromkeys(sums, here), dict.fromkeys(sums, server))
     operator = Limit(LimitScope.GUILD, None, Period.MONTH, 40_000, server, month_of(NOW_MS))
     return Situation(
-        spender=spender, now_ms=NOW_MS, zone=UTC, account_id=1, applied=applied, bounds=applied.bounds(),
+        spender=spender, now_ms=NOW_MS, zone=UTC, account_id=1, owned=True, applied=applied, bounds=applied.bounds(),
         own=applied.own_limits(sums, NOW_MS, UTC, 160), ceilings=(*applied.ceilings(many, NOW_MS, UTC), operator),
         account=Limit(LimitScope.ACCOUNT, None, Period.DAY, 16_000, 900, day_of(NOW_MS)),
         on_hold_credits=on_hold, granted_credits=granted,
