@@ -38,7 +38,7 @@ TASK_S = (6.0, 10.0)
 
 @dataclass(frozen=True)
 class Demo:
-    """A running demo; ``references`` are pictures to attach, ``page`` is simcord's preview."""
+    """A running demo; ``references`` are pictures to attach, ``page`` is simcord's preview of ``channel``."""
 
     url: str
     core: Core
@@ -47,6 +47,9 @@ class Demo:
     settings: Settings
     references: tuple[Path, ...]
     page: simcord.Preview
+    channel: Any
+    mia: Any
+    """A member, as simcord's actor."""
 
 
 async def demo(*, port: int, task_s: tuple[float, float]) -> None:
@@ -144,8 +147,10 @@ async def open_demo(
         )
         with sandbox.outside():
             await stack.enter_async_context(core.engine)
-            page = await stack.enter_async_context(_channel(sandbox, client, port, folder / "references", news))
-            yield Demo(page.url, core, rivya, sandbox, config, references, page)
+            page, channel, mia = await stack.enter_async_context(
+                _channel(sandbox, client, port, folder / "references", news)
+            )
+            yield Demo(page.url, core, rivya, sandbox, config, references, page, channel, mia)
 
 
 class _TellingDelivery(DiscordDelivery):
@@ -171,7 +176,7 @@ class _TellingDelivery(DiscordDelivery):
 @asynccontextmanager
 async def _channel(
     sandbox: DiscordSandbox, client: discord.Client, port: int, references: Path, news: asyncio.Event
-) -> AsyncIterator[simcord.Preview]:
+) -> AsyncIterator[tuple[simcord.Preview, Any, Any]]:
     """Furnish a channel, and serve it as a page that shows every message as it is sent or edited."""
     env = sandbox.env
     if client.user is not None:
@@ -189,7 +194,7 @@ async def _channel(
         _face_url(ada.id, "a"): ("a.png", letter_face("A", (219, 94, 120))),
     }
     async with open_page(env, channel, viewers=[mia, ada], assets=faces, port=port, news=news) as page:
-        yield page
+        yield page, channel, mia
 
 
 def _face_url(user_id: int, avatar: str) -> str:

@@ -92,8 +92,8 @@ def publish_card(channel_id: int, custom_id: str, *, several: bool = False) -> C
         lines(
             f"**Show {'these private pictures' if several else 'this private picture'} to everyone in "
             f"<#{channel_id}>?**",
-            f"They see the {'pictures, their' if several else 'picture, its'} prompt and your name. "
-            f"Nobody but you can go on from {it} by a button.",
+            f"They see the {'pictures, their' if several else 'picture, its'} prompt and your name; "
+            "there are no buttons to go on from there.",
         ),
         row(
             button(f"Show {it} to everyone", custom_id, style=discord.ButtonStyle.primary),
@@ -141,7 +141,7 @@ def report_card(
     """
     which = f" · {place[0]} of {place[1]}" if place is not None else ""
     about = fine(
-        f"by {who(report.reporter_id)} {relative(report.created_at_ms)}",
+        f"reported by {who(report.reporter_id)} {relative(report.created_at_ms)}",
         f"made by {who(view.user_id)} · {request_line(view)} · ref {view.reference}" if view is not None else None,
         _link(view) if view is not None else None,
         _handled(report),

@@ -16,8 +16,9 @@ from bot.generations.preferences import PreferencesBook
 from bot.generations.refusals import Restarting
 from bot.generations.service import Generations
 from bot.sandbox.rivya_faults import Fault, FaultKind
+from bot.ui import ids
 from tests.cogs.conftest import PATIENCE_S, DiscordWorld, NobodyThoughtOfThis, labels_of, pictures_of, png, text_of
-from tests.cogs.results import filled_in, made, more
+from tests.cogs.results import filled_in, made, more, newest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -119,14 +120,15 @@ async def test_what_asks_for_no_picture_does_not_speak_of_charging(discord_world
     world = discord_world
     world.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=1000))
     await world.imagine("cancelled in vain")
-    (card,) = await world.until(lambda: [m for m in world.messages() if "Cancel" in labels_of(m)])
+    (card,) = await world.until(world.messages)
+    cancel = ids.cancel(await newest(world))
     with failing(NobodyThoughtOfThis(), at="cancel"):
-        said = text_of((await world.click(world.alice, card, "Cancel")).response)
+        said = text_of((await world.forge(world.alice, card, cancel)).response)
     assert OURS in said
     assert "charged" not in said
     assert "what is made waits in /history" in said
     with failing(StorageDown("the disk is full"), at="cancel"):
-        said = text_of((await world.click(world.alice, card, "Cancel")).response)
+        said = text_of((await world.forge(world.alice, card, cancel)).response)
     assert "Nothing was changed by this." in said
     assert "charged" not in said
     await world.advance(1100)

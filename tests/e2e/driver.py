@@ -17,6 +17,8 @@ playwright = pytest.importorskip("playwright.async_api", reason="playwright is n
 
 PATIENCE_MS = 20_000
 """How long something may take to appear; no test waits for it unless it fails."""
+OPENED_AT_MOST = 4
+OPEN_FOR_MS = 5_000
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -160,8 +162,13 @@ class DemoPage:
 
     async def choose(self, placeholder: str, option: str) -> None:
         """Open the newest select with this placeholder and choose an option."""
-        await self._click(self.page.locator(".select-trigger").filter(has_text=placeholder).last)
-        await self.page.get_by_role("option").filter(has_text=option).click()
+        for _ in range(OPENED_AT_MOST):
+            await self._click(self.page.locator(".select-trigger").filter(has_text=placeholder).last)
+            try:
+                await self.page.get_by_role("option").filter(has_text=option).click(timeout=OPEN_FOR_MS)
+            except playwright.TimeoutError:
+                continue  # the page has scrolled to where it was before, and closed it
+            break
         await self.idle()
         assert await self.status() == "Callback completed"
 
@@ -188,6 +195,27 @@ class DemoPage:
         message = self._message(*words)
         await self._scroll_to(message)
         return bytes(await message.screenshot())
+
+    async def photograph_form(self) -> bytes:
+        """Photograph the form that is open (PNG)."""
+        form = self.page.locator(".modal-dialog")
+        await form.wait_for()
+        await self.idle()
+        return bytes(await form.screenshot())
+
+    async def close_form(self) -> None:
+        """Close the form that is open, without sending it off."""
+        await self.page.locator(".modal-close").click()
+        await self.page.locator(".modal-dialog").wait_for(state="detached")
+        await self.idle()
+
+    async def fill_form(self, text: str) -> None:
+        """Type into the first field of the form that is open, and send it off."""
+        form = self.page.locator(".modal-dialog")
+        await form.locator("textarea, input[type=text]").first.fill(text)
+        await form.locator(".modal-actions button").last.click()
+        await form.wait_for(state="detached")
+        await self.idle()
 
     async def _click(self, thing: Any) -> None:
         # A click scrolls too, but at once: the page has not noticed yet, scrolls back, and closes what was opened.

@@ -123,6 +123,9 @@ async def test_a_private_picture_is_posted_from_the_history() -> None:
         await page.command("history")
         await page.choose("Open", "a secret garden")
         await page.press("Post here", within="Only you can see this")
+        await page.sees("Only you can see this", "Show this private picture to everyone")
+        await page.press("Show it to everyone")
+        await page.sees("Only you can see this", "Everyone here can see it now.")
 
         await page.view_as("Ada")
         [posted] = [text for text in await page.texts() if "a secret garden" in text]

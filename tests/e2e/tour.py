@@ -18,6 +18,10 @@ from bot.sandbox.rivya import Fault, FaultKind
 from tests.e2e.driver import DemoPage, open_page
 
 PROMPT = "a red panda in a raincoat on a rainy Kyoto street at night, in the colours of image 2"
+MOST_BYTES = 60_000
+"""Of one picture: as fine as that leaves room for."""
+LOOKS = ((256, Image.Dither.FLOYDSTEINBERG), (256, Image.Dither.NONE), (64, Image.Dither.NONE))
+GALLERY_PROMPT = "a lighthouse on a cliff, paper cut-out"
 
 
 async def main(folder: Path) -> None:
@@ -25,7 +29,7 @@ async def main(folder: Path) -> None:
     logs.configure(level="WARNING", form="console")
     window = {"width": 1000, "height": 1150}
     async with (
-        open_demo(task_s=(6.0, 7.0), max_running=3, max_running_per_member=5, member_credits_per_month=48) as demo,
+        open_demo(task_s=(6.0, 7.0), max_running=3, max_running_per_member=5, member_credits_per_month=64) as demo,
         open_page(demo.url, window=window) as page,
     ):
         page.page.set_default_timeout(60_000)
@@ -44,15 +48,28 @@ class Camera:
         await self._page.page.mouse.move(2, 2)
         await self._keep(name, await self._page.photograph(*words))
 
+    async def form(self, name: str) -> None:
+        """Photograph the form that is open, and close it."""
+        await self._page.page.mouse.move(2, 2)
+        await self._keep(name, await self._page.photograph_form())
+        await self._page.close_form()
+
     async def composer(self, name: str) -> None:
         """Photograph what is being typed."""
         await self._keep(name, await self._page.page.locator("#channel-composer").screenshot())
 
     async def _keep(self, name: str, png: bytes) -> None:
+        await asyncio.to_thread(self._write, png, self._folder / f"{name}.png")
+
+    @staticmethod
+    def _write(png: bytes, path: Path) -> None:
         with Image.open(io.BytesIO(png)) as shot:
             full = shot.convert("RGB")
-            small = full.quantize(palette=full.quantize(256), dither=Image.Dither.FLOYDSTEINBERG)
-        await asyncio.to_thread(small.save, self._folder / f"{name}.png", optimize=True)
+        for colours, dither in LOOKS:
+            small = full.quantize(palette=full.quantize(colours), dither=dither)
+            small.save(path, optimize=True)
+            if path.stat().st_size <= MOST_BYTES:
+                return
 
 
 async def _walk(camera: Camera, demo: Demo, page: DemoPage) -> None:
@@ -68,10 +85,16 @@ async def _walk(camera: Camera, demo: Demo, page: DemoPage) -> None:
     await page.choose("More", "Details")
     await page.sees("Only you can see this", "Details")
     await camera.message("details", "Only you can see this", "Details")
+    await page.press("Remix", within=PROMPT[:30])
+    await camera.form("form-remix")
     await page.choose("Details", "Add to my tray")  # the page goes on showing what was chosen last
     await page.command("tray")
     await page.sees("Only you can see this", "Your tray")
     await camera.message("tray", "Only you can see this", "Your tray")
+    await page.press("Paint with it · 8 credits", within="Your tray")
+    await camera.form("form-references")
+    await _mention(camera, demo, page)
+    await _moderate(camera, demo, page)
     await page.command("preferences")
     await camera.message("preferences", "Only you can see this", "Your preferences")
 
@@ -111,6 +134,41 @@ async def administer(camera: Camera, page: DemoPage) -> None:
     await page.command("settings")
     await page.sees("Banned from the bot")
     await camera.message("settings", "Banned from the bot")
+
+
+async def _mention(camera: Camera, demo: Demo, page: DemoPage) -> None:
+    """A mention is written by a member's own client: the page can't attach files to it."""
+    valley = demo.references[1]
+    words = f"<@{demo.discord.env.backend.bot_user.id}> the same valley under a full moon"
+    with demo.discord.env.time_context():
+        await demo.mia.send(demo.channel, words, attachments=[(valley.name, valley.read_bytes())])
+    await page.sees("the same valley under a full moon", "Remix")
+    await page.picture_sizes("the same valley under a full moon", "Remix")
+    await camera.message("mention", "the same valley under a full moon", "Remix")
+
+
+async def _moderate(camera: Camera, demo: Demo, page: DemoPage) -> None:
+    """What admins see. There is one channel on the page, so gallery and reports go there too."""
+    channel_id = demo.channel.id
+    await demo.core.moderation.set_channels(
+        demo.channel.guild.id, by=1, gallery_channel_id=channel_id, reports_channel_id=channel_id
+    )
+    await page.command("imagine", prompt=GALLERY_PROMPT, aspect_ratio="4:3")
+    await page.sees(GALLERY_PROMPT, "Remix")
+    await page.picture_sizes(GALLERY_PROMPT, "Remix")  # what is drawn while a select is open would close it
+    await page.choose("More", "Post to the gallery")
+    await page.sees("by @Mia", GALLERY_PROMPT)
+    await page.picture_sizes("by @Mia", GALLERY_PROMPT)
+    await camera.message("gallery-post", "by @Mia", GALLERY_PROMPT)
+    await page.view_as("Ada")
+    await page.command("server")
+    await camera.message("server", "Only you can see this", "Gallery")
+    await page.picture_sizes("by @Mia", GALLERY_PROMPT)
+    await page.choose("More", "Report to the moderators")
+    await page.fill_form("It shows our logo.")
+    await page.sees("Reported", "It shows our logo.")
+    await camera.message("report", "Reported", "It shows our logo.")
+    await page.view_as("Mia")
 
 
 if __name__ == "__main__":
