@@ -17,6 +17,7 @@ from bot.generations.acceptance import Acceptance, Limits
 from bot.generations.account import ProviderAccount
 from bot.generations.courier import Courier
 from bot.generations.engine import Engine
+from bot.generations.erasing import Eraser
 from bot.generations.everyone import EveryonesCredits, EveryonesRule
 from bot.generations.gallery import Gallery
 from bot.generations.house import House
@@ -26,8 +27,10 @@ from bot.generations.notes import Notes
 from bot.generations.painter import Painter
 from bot.generations.places import Places
 from bot.generations.preferences import PreferencesBook
+from bot.generations.privacy import Privacy
 from bot.generations.protocols import Delivery, Fetcher
 from bot.generations.queue import FairQueue
+from bot.generations.quota_desk import QuotaDesk
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository
 from bot.generations.service import Generations
@@ -58,6 +61,8 @@ class Core:
     preferences: PreferencesBook
     house: House
     everyones: EveryonesCredits
+    privacy: Privacy
+    quotas: QuotaDesk
 
 
 def new_id() -> str:
@@ -191,6 +196,9 @@ async def build_core(
         clock=clock,
         limits=TrayLimits(disk_reserve_bytes=settings.disk_reserve_bytes),
     )
+    eraser = Eraser(
+        database=database, store=store, delivery=delivery, clock=clock, retention_days=settings.retention_days
+    )
     engine = Engine(
         database=database,
         generations=generations,
@@ -199,6 +207,7 @@ async def build_core(
         courier=courier,
         account=account,
         upkeep=Upkeep(database=database, store=store, clock=clock, results_max_bytes=settings.results_max_bytes),
+        eraser=eraser,
         places=places,
         tray=tray,
         house_log=HouseLog(database=database, views=views, delivery=delivery, clock=clock),
@@ -221,4 +230,6 @@ async def build_core(
         preferences=PreferencesBook(database, clock),
         house=House(database, clock),
         everyones=EveryonesRule(database, clock, default_credits=settings.member_credits_per_month),
+        privacy=Privacy(database=database, store=store, eraser=eraser, tray=tray, clock=clock),
+        quotas=QuotaDesk(database, spending, clock),
     )

@@ -9,7 +9,9 @@ import aiohttp
 import discord
 import structlog
 
-from bot.client import Interaction, say
+from bot.client import Interaction, say, taken_up
+from bot.command_rights import Person
+from bot.credits.rules import Spender
 from bot.generations.values import Origin, Place, RequestView, Standing
 from bot.ui import ids
 from bot.ui.card import Card
@@ -43,6 +45,15 @@ class Ask(Protocol):
     @property
     def acknowledged(self) -> bool:
         """Tell whether something was answered."""
+        ...
+
+    @property
+    def person(self) -> Person | None:
+        """Who asks, where Discord has not checked yet whether they may: a command it has."""
+        ...
+
+    def take_up(self) -> None:
+        """Note that it is being taken: from here on something may be charged for it."""
         ...
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
@@ -80,11 +91,16 @@ class InteractionAsk:
         self._interaction = interaction
         self.origin = origin_of(interaction, draft_id=draft_id)
         self.patience_s: float | None = ACKNOWLEDGE_FIRST_S
+        self.person = _person_of(interaction) if self.origin.place is Place.SERVER else None
 
     @property
     def acknowledged(self) -> bool:
         """Tell whether something was answered."""
         return self._interaction.response.is_done()
+
+    def take_up(self) -> None:
+        """Note that it is being taken."""
+        taken_up(self._interaction)
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
         """Let Discord show "thinking", if it does not yet; returns that message's id."""
@@ -143,11 +159,17 @@ class MessageAsk:
         self._nonce: str | None = None
         self.origin = _origin_of_message(message, application_id)
         self.patience_s: float | None = None
+        self.person = _author_of(message)
+        self.taken_up = False
 
     @property
     def acknowledged(self) -> bool:
         """Tell whether a reply stands."""
         return self._sent is not None
+
+    def take_up(self) -> None:
+        """Note that it is being taken."""
+        self.taken_up = True
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
         """Reply with the progress card, once, however often the call is repeated; returns the reply's id."""
@@ -233,6 +255,13 @@ def origin_of(interaction: Interaction, *, draft_id: str | None = None) -> Origi
     )
 
 
+def spender_of(person: discord.abc.User, guild_id: int, channel: object) -> Spender:
+    """Return a member as the one who spends in a channel of a server; of strangers neither roles nor time are known."""
+    standing = _standing(person)
+    channel_id = channel.id if isinstance(channel, discord.abc.Snowflake) else None
+    return Spender(person.id, guild_id, standing.role_ids, standing.joined_at_ms, _parent_of(channel) or channel_id)
+
+
 def place_of(interaction: Interaction) -> Place:
     """Tell what kind of place an interaction comes from.
 
@@ -272,6 +301,37 @@ def _origin_of_message(message: discord.Message, application_id: int) -> Origin:
         standing=_standing(message.author),
         parent_channel_id=_parent_of(message.channel),
         age_restricted=_is_age_restricted(message.channel),
+    )
+
+
+def _person_of(interaction: Interaction) -> Person | None:
+    member = interaction.user
+    checked = interaction.type is discord.InteractionType.application_command
+    if checked or interaction.guild_id is None or not isinstance(member, discord.Member):
+        return None
+    return Person(
+        user_id=member.id,
+        guild_id=interaction.guild_id,
+        channel_id=_parent_of(interaction.channel) or interaction.channel_id or 0,
+        role_ids=frozenset(member._roles),
+        permissions=interaction.permissions,
+        at_s=interaction.created_at.timestamp(),
+    )
+
+
+def _author_of(message: discord.Message) -> Person | None:
+    member, channel = message.author, message.channel
+    if message.guild is None or not isinstance(member, discord.Member):
+        return None
+    # Of a channel that the cache does not have only what is set for the person can be looked at.
+    unknown = isinstance(channel, discord.PartialMessageable)
+    return Person(
+        user_id=member.id,
+        guild_id=message.guild.id,
+        channel_id=_parent_of(channel) or channel.id,
+        role_ids=frozenset(member._roles),
+        permissions=discord.Permissions(use_application_commands=True) if unknown else channel.permissions_for(member),
+        at_s=message.created_at.timestamp(),
     )
 
 

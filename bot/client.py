@@ -18,6 +18,7 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
+from bot.command_rights import CommandRights
 from bot.config import Settings
 from bot.credits.quotas import QuotaExceeded
 from bot.errors import BotError, ReferenceRefused, StorageDown
@@ -26,14 +27,16 @@ from bot.generations.gallery import Gallery
 from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
 from bot.generations.preferences import PreferencesBook
+from bot.generations.privacy import Privacy
 from bot.generations.protocols import Fetcher
+from bot.generations.quota_desk import QuotaDesk
 from bot.generations.refusals import Refused
 from bot.generations.service import Generations
 from bot.generations.store import FileStore
 from bot.generations.tray import Tray
 from bot.rivya import BadOption, Catalogue
 from bot.ui.card import SLATE, Card
-from bot.ui.failure import error_card
+from bot.ui.failure import error_card, unwritten_card
 from bot.ui.refusal import refusal_card
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ EXTENSIONS = (
     "cogs.setup",
     "cogs.settings",
     "cogs.bans",
+    "cogs.privacy",
+    "cogs.quota",
 )
 
 
@@ -82,6 +87,8 @@ class Services:
     gallery: Gallery
     preferences: PreferencesBook
     house: House
+    privacy: Privacy
+    quotas: QuotaDesk
     everyones: EveryonesCredits | None = None
     """What each member may spend; None: /setup does not ask for it."""
 
@@ -112,6 +119,7 @@ class BotClient(commands.Bot):
             max_messages=None,
         )
         self.services = services
+        self.command_rights = CommandRights(self)
         self.has_synced = False
         """Whether it has registered its commands since it was made."""
         self._taking = 0
@@ -186,7 +194,14 @@ class BotClient(commands.Bot):
     async def on_ready(self) -> None:
         """Say that it is connected."""
         self._connected = True
+        self.command_rights.forget_all()  # a new session: what changed meanwhile was told to nobody
         log.info("discord.ready", user_id=self.user.id if self.user else None, guilds=len(self.guilds))
+
+    async def on_raw_app_command_permissions_update(
+        self, payload: discord.RawAppCommandPermissionsUpdateEvent, /
+    ) -> None:
+        """Take note that a server's admins have changed who may use which command."""
+        self.command_rights.forget(payload.guild.id)
 
     async def on_error(self, event_method: str, /, *args: Any, **kwargs: Any) -> None:
         """Log what an event handler raised."""
@@ -200,17 +215,42 @@ class _Tree(app_commands.CommandTree[BotClient]):
         await reply_to_error(interaction, cause)
 
 
+_ASKING = "asking for a picture"
+
+
+def asking(interaction: Interaction) -> None:
+    """Mark an interaction that asks for a picture: until the intake has it, whatever fails has charged nothing."""
+    interaction.extras[_ASKING] = True
+
+
+def taken_up(interaction: Interaction) -> None:
+    """Note that the intake has it: it says itself what became of the credits."""
+    interaction.extras.pop(_ASKING, None)
+
+
 async def reply_to_error(interaction: Interaction, error: BaseException) -> None:
     """Tell the person what went wrong, ephemerally where that is still possible; the one place that does."""
+    nothing_charged = _ASKING in interaction.extras
+    card = card_of(error, nothing_charged=nothing_charged)
+    if card is None:
+        reference = secrets.token_hex(3)
+        log.error("interaction.failed", reference=reference, user_id=interaction.user.id, exc_info=error)
+        card = error_card(reference, nothing_charged=nothing_charged)
+    await say(interaction, view=card)
+
+
+def card_of(error: BaseException, *, nothing_charged: bool) -> Card | None:
+    """Return what a person is told of an error that is foreseen, None for one that is not.
+
+    ``nothing_charged``: a picture was asked for, and it is sure that the request came to nothing by it.
+    """
     if isinstance(error, (CannotDo, SettingRefused)):
-        await say(interaction, view=Card(SLATE, f"**{error.user_message}**"))
-        return
+        return Card(SLATE, f"**{error.user_message}**")
+    if isinstance(error, StorageDown) and not nothing_charged:
+        return unwritten_card()
     if isinstance(error, (Refused, QuotaExceeded, BadOption, ReferenceRefused, StorageDown)):
-        await say(interaction, view=refusal_card(error))
-        return
-    reference = secrets.token_hex(3)
-    log.error("interaction.failed", reference=reference, user_id=interaction.user.id, exc_info=error)
-    await say(interaction, view=error_card(reference))
+        return refusal_card(error)
+    return None
 
 
 async def guarded(interaction: Interaction, work: Callable[[], Awaitable[None]]) -> None:

@@ -33,6 +33,7 @@ ALLOWANCES = frozenset(
         "account_credits_per_day",
         "personal_credits_per_month",
         "confirm_above_credits",
+        "retention_days",
     }
 )
 """Settings whose empty value means that there is no limit."""
@@ -96,6 +97,12 @@ class Settings(BaseSettings):
         20 * 1024 * MIB,
         ge=64 * MIB,
         description="Room for finished pictures; the oldest delivered ones go first.",
+    )
+    retention_days: int | None = Field(
+        90,
+        ge=1,
+        le=36_500,
+        description="For how many days pictures, prompts and references are kept; empty: for as long as there is room.",
     )
     disk_reserve_bytes: int = Field(512 * MIB, ge=0, description="Free disk space below which no request is taken.")
     shutdown_grace_s: int = Field(

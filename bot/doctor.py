@@ -8,9 +8,11 @@ the key or the call.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,6 +24,8 @@ from bot.clock import SystemClock
 from bot.config import MIB, Settings
 from bot.errors import StorageError
 from bot.generations.acceptance import RESULT_ROOM_BYTES
+from bot.generations.erasing import RETENTION_FACT
+from bot.generations.repository import GenerationsRepository
 from bot.media import commit_file, free_bytes, remove_quietly
 from bot.rivya import ApiError, ApiKeyProblem, ApiScopeDenied, Catalogue, ModelInfo, RateLimited, RivyaError, open_http
 from bot.rivya.answers import parse, read_bounded, refusal, success, transport_errors
@@ -298,6 +302,8 @@ async def _database(settings: Settings) -> list[Check]:
         used = await asyncio.to_thread(is_in_use, path)
         async with open_database(settings.database_url, exclusive=False) as database, database.read() as connection:
             revision = await connection.run_sync(current_revision)
+            current = revision == revisions()[-1]
+            removed = await GenerationsRepository(connection).memory.fact(RETENTION_FACT) if current else None
     except StorageError as error:
         return [_wrong("database", "can't be used", str(error))]
     if revision is not None and revision not in revisions():
@@ -305,8 +311,21 @@ async def _database(settings: Settings) -> list[Check]:
         return [_wrong("database", f"{path} was written by a newer version of the bot", advice)]
     if not await asyncio.to_thread(_is_writable, path):
         return [_wrong("database", f"{path} is read-only", "Give the bot's user the right to write it.")]
-    state = "up to date" if revision == revisions()[-1] else "of an older version, brought up at the next start"
-    return [_fine("database", f"{path} is {state}{', in use by a running bot' if used else ''}")]
+    state = "up to date" if current else "of an older version, brought up at the next start"
+    return [
+        _fine("database", f"{path} is {state}{', in use by a running bot' if used else ''}"),
+        _retention(settings, removed[0] if removed is not None else None),
+    ]
+
+
+def _retention(settings: Settings, removed: str | None) -> Check:
+    days = settings.retention_days
+    found = f"pictures and prompts are kept for {days} days" if days is not None else "pictures and prompts are kept"
+    if removed is not None:
+        last = json.loads(removed)
+        day = datetime.fromtimestamp(last["at_ms"] / 1000, UTC).date()
+        found += f"; last removed on {day}: {last['requests']} requests, {last['files']} files"
+    return _fine("retention", found)
 
 
 def _can_be_made(path: Path) -> Check:

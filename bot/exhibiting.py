@@ -14,6 +14,7 @@ from bot.generations.values import PictureView, RequestView
 from bot.replies import shrinking
 from bot.rights import lacking_in, may_moderate
 from bot.searching import UNREACHED, find_own
+from bot.ui import ids
 from bot.ui.card import Card
 from bot.ui.gallery import exhibited_card, gallery_card, lacks_words
 from bot.ui.kin import url_of
@@ -63,7 +64,8 @@ class Exhibiting:
                 private_agreed=agreed,
             )
         except PrivatePicture:
-            await say(interaction, view=publish_card(view, picture.position, settings.gallery_channel_id or 0))
+            card = publish_card(settings.gallery_channel_id or 0, ids.exhibit(view.id, picture.position))
+            await say(interaction, view=card)
             return
         except NotForYou:
             raise CannotDo(

@@ -8,7 +8,7 @@ from typing import Final
 from discord import ui
 
 from bot.asks import InteractionAsk, payer_guild_id
-from bot.client import CannotDo, Interaction, Services
+from bot.client import CannotDo, Interaction, Services, asking
 from bot.gathering import Gathered, made_of
 from bot.generations.defaults import FOLLOWS_REFERENCE, with_usual
 from bot.generations.values import GenerationRequest
@@ -25,6 +25,7 @@ FORM_LIFE_S: Final = 20 * 3600
 
 async def open_form(interaction: Interaction, services: Services, gathered: Gathered) -> None:
     """Show the form; the images wait in a draft, those that the model can't take as well are named."""
+    asking(interaction)
     usual = await services.preferences.of(interaction.user.id)
     empty = GenerationRequest(
         prompt="", parent=gathered.parent, private=usual.private or False, notify=usual.notify or False
@@ -53,6 +54,7 @@ async def form_sent(
     interaction: Interaction, match: re.Match[str], submitted: Submitted, *, services: Services, intake: Intake
 ) -> None:
     """Ask for the picture; the same form twice is one request."""
+    asking(interaction)
     form = filled(submitted)
     draft = await services.generations.draft(match["draft_id"])
     if draft is None or draft.expired:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import structlog
 
 from bot.asks import ACKNOWLEDGE_FIRST_S, UNHEARD, Ask, InteractionAsk
-from bot.client import BotClient, CannotDo, Interaction
+from bot.client import BotClient, CannotDo, Interaction, asking
 from bot.errors import BotError
 from bot.generations.mending import Mended, cheaper, cost_of, mended, picture_price
 from bot.generations.refusals import Restarting
+from bot.generations.states import RequestState
 from bot.generations.values import Accepted, Draft, GenerationRequest, Quote
 from bot.ui import ids
 from bot.ui.confirm import confirm_card, not_now_card
@@ -58,6 +59,7 @@ class Intake:
         and would pay twice. ``private`` is the request's own: it decides who sees the acknowledgement.
         """
         asked = _Asked(agreed_credits)
+        ask.take_up()
         with self._client.taking() as open_for_more:
             if not open_for_more:
                 await self._refuse_while_stopping(ask, prepare, asked)
@@ -69,8 +71,10 @@ class Intake:
         try:
             return await self._answer(ask, deciding, asked, private=private)
         except BotError as error:
-            await self._void(deciding)
-            await self._refuse(ask, error, asked.request)
+            if await self._void(deciding):
+                await self._refuse(ask, error, asked.request)
+            else:
+                await self._tell_error(ask, error, nothing_charged=False)
         except Exception as error:  # noqa: BLE001 - whatever it is, the person hears what became of the credits
             ours = not isinstance(error, UNHEARD) or _raised_by(deciding, error)
             nothing_charged = await self._void(deciding)
@@ -78,13 +82,16 @@ class Intake:
                 await self._tell_error(ask, error, nothing_charged=nothing_charged)
             else:  # whether the person has seen an acknowledgement is unknown
                 log.warning("acknowledgement.failed", error=str(error)[:200])
-                await ask.void(void_card())
+                if nothing_charged:  # else it runs, and its own card says what becomes of it
+                    await ask.void(void_card())
         except BaseException:
             await self._void(deciding)
             raise
         return False
 
     async def _decide(self, ask: Ask, prepare: PrepareRequest, asked: _Asked) -> Accepted | Quote:
+        if ask.person is not None:
+            await self._client.command_rights.check(ask.person)
         request = asked.request = await prepare()
         cost = cost_of(self._catalogue, request)
         if cost is not None and self._is_to_be_asked(cost, asked.agreed_credits):
@@ -140,9 +147,12 @@ class Intake:
             if decided.repeated:
                 return False
             try:
-                return await self._generations.not_acknowledged(decided.request_id)
+                voided = await self._generations.not_acknowledged(decided.request_id)
+                view = None if voided else await self._generations.view(decided.request_id)
             except BotError:
-                return False
+                # What is not acknowledged can't run, and is voided as soon as that can be written down.
+                return True
+            return view is None or view.state is RequestState.VOID  # it was voided before us, or it runs
 
         voiding = asyncio.ensure_future(void())
         self._voiding.add(voiding)
@@ -218,6 +228,7 @@ class Intake:
 
     async def take_offer(self, interaction: Interaction, draft_id: str, agreed_credits: int) -> None:
         """Take the draft behind a button that named its price; however often it is pressed, that is one request."""
+        asking(interaction)
         draft = await self._draft(interaction, draft_id)
         ask = InteractionAsk(interaction, draft_id=draft.id)
         if draft.request_id is not None:

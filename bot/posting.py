@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,9 +15,9 @@ from bot.generations.protocols import DeliveryError, DeliveryFault, LogLine, Pos
 from bot.generations.states import PictureState, Rung
 from bot.generations.values import RequestView
 from bot.ui.card import Card, fine
-from bot.ui.failure import failure_card, void_card
+from bot.ui.failure import failure_card, failure_mark, void_card
 from bot.ui.house_log import log_card, log_off_words
-from bot.ui.ids import acknowledgement_nonce
+from bot.ui.ids import acknowledgement_nonce, more
 from bot.ui.offers import ready_words
 from bot.ui.progress import progress_card
 from bot.ui.result import description, result_card
@@ -57,9 +57,7 @@ class DiscordDelivery:
 
     async def post(self, rung: Rung, view: RequestView, target: Target, files: Sequence[PostFile]) -> Posted:
         """Show the result or the failure."""
-        # Also when the bytes of pictures that came are gone: they were paid for, and the card says so.
-        came = any(picture.state is PictureState.FETCHED for picture in view.pictures)
-        card = result_card(view, files) if came else failure_card(view)
+        card = result_card(view, files) if _has_come(view) else failure_card(view)
         if rung in {Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL}:
             return await self._edit(rung, view, target, card, files)
         return await self._send(rung, view, target, card, files)
@@ -138,6 +136,12 @@ class DiscordDelivery:
             name = guild.name if guild is not None else "your server"
             await channel.send(log_off_words(name, dropped), allowed_mentions=_NOBODY)
 
+    async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
+        """Delete a message of ours."""
+        async with self._faults() as client:
+            place = client.get_partial_messageable(channel_id, guild_id=guild_id)
+            await place.get_partial_message(message_id).delete()
+
     async def _mention(
         self, place: discord.abc.Messageable, view: RequestView, reference: discord.MessageReference | None
     ) -> None:
@@ -201,7 +205,7 @@ class DiscordDelivery:
         stale = {view.message_id, view.delivered_message_id, target.message_id}
         async for message in channel.history(limit=SEARCHED_MESSAGES):
             ours = client.user is not None and message.author.id == client.user.id
-            if ours and message.id not in stale and _speaks_of(message, view):
+            if ours and message.id not in stale and _shows_the_end_of(message, view, came=_has_come(view)):
                 return Posted(message.channel.id, message.id)
         return None
 
@@ -235,6 +239,11 @@ class _Original(int):
 _ORIGINAL = _Original()
 
 
+def _has_come(view: RequestView) -> bool:
+    """Tell whether it has a result: also when the bytes are gone, for they were paid for, and the card says so."""
+    return any(picture.state is PictureState.FETCHED for picture in view.pictures)
+
+
 def _only(user_id: int) -> discord.AllowedMentions:
     return discord.AllowedMentions(everyone=False, roles=False, replied_user=False, users=[discord.Object(user_id)])
 
@@ -265,18 +274,20 @@ def attach(view: RequestView, files: Sequence[PostFile]) -> list[discord.File]:
     ]
 
 
-def _speaks_of(message: discord.Message, view: RequestView) -> bool:
-    if any(view.reference in attachment.filename for attachment in message.attachments):
-        return True
-    texts = _strings([component.to_dict() for component in message.components])
-    return any(view.id in text or f"ref {view.reference}" in text for text in texts)
+def _shows_the_end_of(message: discord.Message, view: RequestView, *, came: bool) -> bool:
+    """Tell whether a message is a request's result, or, where nothing ``came``, the card that says so.
+
+    Gallery posts and reports speak of the request too and may stand in the same channel, so neither a file's name nor
+    the short reference is enough.
+    """
+    parts = list(_parts([component.to_dict() for component in message.components]))
+    if came:
+        return any(part.get("custom_id") == more(view.id) for part in parts)
+    return any(failure_mark(view) in str(part.get("content", "")).split("\n") for part in parts)
 
 
-def _strings(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
+def _parts(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
-        return [text for item in value.values() for text in _strings(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in _strings(item)]
-    return []
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _parts(item)

@@ -10,6 +10,7 @@ from typing import Final
 import discord
 import structlog
 
+from bot.asks import place_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.access import may_remove
 from bot.generations.files import files_of, kept
@@ -22,8 +23,16 @@ from bot.presses import Submitted
 from bot.rights import may_moderate
 from bot.searching import UNREACHED, find_own
 from bot.ui import ids
+from bot.ui.card import Card
 from bot.ui.modals import report_form
-from bot.ui.removal import delete_card, deleted_card, no_reports_card, report_card, reported_card
+from bot.ui.removal import (
+    delete_card,
+    deleted_card,
+    no_reports_card,
+    report_card,
+    reported_card,
+    take_down_card,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -61,12 +70,45 @@ class Removing:
             in_gallery=any(post.message_id for post in (await self._services.gallery.posts(view.id)).values()),
             message_id=message.id if message is not None else None,
         )
-        if message is not None and (message.flags.ephemeral or view.place is Place.OUTSIDE):
+        await self._ask(interaction, view, card)
+
+    async def _ask(self, interaction: Interaction, view: RequestView, card: Card) -> None:
+        message = interaction.message
+        if message is not None and (message.flags.ephemeral or place_of(interaction) is Place.OUTSIDE):
             await interaction.response.defer()
             self._pressed[view.id, message.id] = interaction
             while len(self._pressed) > _REMEMBERED:
                 self._pressed.popitem(last=False)
         await say(interaction, view=card)
+
+    async def take_down_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
+        """Delete the message in which an owner shows a result, having asked; the result's own message stays."""
+        view = await self._services.generations.view(match["request_id"])
+        moderator = may_moderate(interaction, interaction.channel_id)
+        message = interaction.message
+        by_owner = view is not None and view.user_id == interaction.user.id
+        if view is None or message is None or not (by_owner or moderator):
+            raise CannotDo(user_message=_NOT_YOURS)
+        if match["message_id"] is None:
+            again = by_owner or view.place_guild_id != interaction.guild_id
+            await self._ask(
+                interaction,
+                view,
+                take_down_card(view, by_owner=by_owner, can_post_again=again, message_id=message.id),
+            )
+            return
+        await interaction.response.defer()
+        message_id = int(match["message_id"])
+        await self._services.moderation.take_down(
+            view.id,
+            user_id=interaction.user.id,
+            guild_id=interaction.guild_id,
+            moderator=moderator,
+            message_id=message_id,
+        )
+        deleted = await self._delete(view, Standing(interaction.channel_id or 0, message_id), interaction.guild_id)
+        card = deleted_card(view, by_owner=by_owner, deleted=int(deleted), left=int(not deleted))
+        await interaction.edit_original_response(view=card, allowed_mentions=_NOBODY)
 
     async def delete_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Delete, now that it was asked."""
@@ -95,7 +137,7 @@ class Removing:
         deleted = left = 0
         for message in messages.values():
             may = removed.by_owner or message.in_gallery or may_moderate(interaction, message.channel_id)
-            if may and await self._delete(view, message):
+            if may and await self._delete(view, message, view.place_guild_id):
                 deleted += 1
             else:
                 left += 1
@@ -103,7 +145,7 @@ class Removing:
             await self._mark_handled(report.id)
         return removed, deleted, left
 
-    async def _delete(self, view: RequestView, message: Standing) -> bool:
+    async def _delete(self, view: RequestView, message: Standing, guild_id: int | None) -> bool:
         pressed = self._pressed.pop((view.id, message.message_id), None)
         if pressed is not None and not pressed.is_expired():
             try:
@@ -114,7 +156,9 @@ class Removing:
                 return True
         if view.private and message.message_id == view.message_id:
             return False  # an answer for one person alone is no message for anybody else, not even for the bot
-        place = self._client.get_partial_messageable(message.channel_id, guild_id=view.place_guild_id)
+        if view.place is Place.OUTSIDE and message.channel_id == view.channel_id:
+            return False  # the bot is not there
+        place = self._client.get_partial_messageable(message.channel_id, guild_id=guild_id)
         try:
             await place.get_partial_message(message.message_id).delete()
         except discord.NotFound as error:

@@ -8,6 +8,11 @@ from bot.client import CannotDo, Interaction
 from bot.generations.access import may_see
 from bot.generations.values import RequestView
 
+NO_LONGER_KEPT = (
+    "I keep nothing of this picture any more: its time was over, or its maker asked me to forget it. "
+    "To go on from it, attach it to a new /imagine."
+)
+
 
 def may_moderate(interaction: Interaction, channel_id: int | None) -> bool:
     """Tell whether whoever presses may manage messages in a channel of this server."""
@@ -22,11 +27,20 @@ def may_moderate(interaction: Interaction, channel_id: int | None) -> bool:
     return channel.permissions_for(member).manage_messages
 
 
+def managed_guild(interaction: Interaction) -> discord.Guild:
+    """Return the server, for those who manage it; an admin may have opened the command to others. Else CannotDo."""
+    if interaction.guild is None or not interaction.permissions.manage_guild:
+        raise CannotDo(user_message="Only those who manage this server can do that.")
+    return interaction.guild
+
+
 def seen_here(view: RequestView | None, interaction: Interaction) -> RequestView:
     """Return ``view`` when whoever presses may see it here; else raise CannotDo."""
     allowed = view is not None and may_see(
         view, user_id=interaction.user.id, guild_id=interaction.guild_id, channel_id=interaction.channel_id
     )
+    if view is not None and view.forgotten and (allowed or not view.private):
+        raise CannotDo(user_message=NO_LONGER_KEPT)
     if view is None or not allowed:
         raise CannotDo(user_message="This picture is not here for you.")
     return view

@@ -226,6 +226,8 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         preferences=core.preferences,
         house=core.house,
         everyones=core.everyones,
+        privacy=core.privacy,
+        quotas=core.quotas,
     )
     return BotClient(services)
 

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import origin_of, payer_guild_id
-from bot.client import BotClient, CannotDo, Interaction
+from bot.asks import origin_of, payer_guild_id, place_of
+from bot.client import BotClient, CannotDo, Interaction, say
+from bot.generations.access import may_see
 from bot.generations.files import kept
 from bot.generations.previews import Preview, previews_of
 from bot.generations.refusals import MissingPermissions
-from bot.generations.values import HistoryPage, Notices, RequestView
+from bot.generations.values import HistoryPage, Notices, PictureView, Place, RequestView
 from bot.presses import Once, on_choice, on_press
 from bot.replies import in_place, post_pictures, show_pictures
 from bot.rivya import Catalogue
 from bot.ui import ids
 from bot.ui.history import history_card, picture_card, preview_text
-from bot.ui.result import result_card
+from bot.ui.removal import publish_card, published_card
+from bot.ui.result import look_card, result_card
 from bot.ui.searched import DATE_WORDS, TEXT_MAX_CHARS, Searched, moment
 from bot.ui.text import plain
 
 _MODELS = {spec.id: spec.label for spec in Catalogue().available()}
 _NOBODY = discord.AllowedMentions.none()
+_SOMEBODY_ELSE = 0
+"""Nobody's id."""
 
 
 class History(commands.Cog):
@@ -96,14 +102,33 @@ class History(commands.Cog):
         await show_pictures(interaction, self._store, view, kept(self._store, view), picture_card)
 
     async def post_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
-        """Post one's own pictures in this channel, once however often the button is pressed."""
+        """Post one's own pictures in this channel; what is private only after having asked."""
+        view, pictures = await self._to_post(interaction, match["request_id"])
+        if view.private and place_of(interaction) is not Place.DIRECT:
+            several = len(pictures) > 1
+            await say(
+                interaction, view=publish_card(interaction.channel_id or 0, ids.publish(view.id), several=several)
+            )
+            return
         with self._posting.pressing(interaction) as first:
             if first:
-                await self._post(interaction, match["request_id"])
+                await self._post(interaction, view, pictures)
             else:
                 await interaction.response.defer()
 
-    async def _post(self, interaction: Interaction, request_id: str) -> None:
+    async def publish_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
+        """Post one's own private pictures in this channel, now that it was asked."""
+        view, pictures = await self._to_post(interaction, match["request_id"])
+        with self._posting.pressing(interaction) as first:
+            if not first:
+                await interaction.response.defer()
+                return
+            await self._post(interaction, view, pictures)
+        await interaction.edit_original_response(
+            view=published_card(several=len(pictures) > 1), allowed_mentions=_NOBODY
+        )
+
+    async def _to_post(self, interaction: Interaction, request_id: str) -> tuple[RequestView, list[PictureView]]:
         origin = origin_of(interaction)
         if origin.missing_permissions:
             raise MissingPermissions(origin.missing_permissions)
@@ -114,8 +139,12 @@ class History(commands.Cog):
         pictures = kept(self._store, view)
         if not pictures:
             raise CannotDo(user_message="These pictures are no longer kept.")
+        return replace(view, removed_by=None), pictures  # whoever posts it again takes their own removal back
+
+    async def _post(self, interaction: Interaction, view: RequestView, pictures: Sequence[PictureView]) -> None:
         await interaction.response.defer()  # without "thinking": that, and whatever follows it, would be public
-        message = await post_pictures(interaction, self._store, view, pictures, result_card)
+        draw = result_card if _is_open_here(view, interaction) else look_card
+        message = await post_pictures(interaction, self._store, view, pictures, draw)
         await self._moderation.restore(view.id, user_id=interaction.user.id)
         await self._generations.posted_again(view.id, channel_id=message.channel.id, message_id=message.id)
 
@@ -124,6 +153,13 @@ class History(commands.Cog):
         if view is None or view.user_id != interaction.user.id:
             raise CannotDo(user_message="This is not one of your pictures.")
         return view
+
+
+def _is_open_here(view: RequestView, interaction: Interaction) -> bool:
+    """Tell whether the buttons under a result would do something for whoever sees it here."""
+    return place_of(interaction) is Place.DIRECT or may_see(
+        view, user_id=_SOMEBODY_ELSE, guild_id=interaction.guild_id, channel_id=interaction.channel_id
+    )
 
 
 def _searched(
@@ -167,3 +203,4 @@ async def setup(client: BotClient) -> None:
     on_press(client, ids.HISTORY, cog.page_pressed)
     on_choice(client, ids.OPEN, cog.opened)
     on_press(client, ids.AGAIN, cog.post_pressed)
+    on_press(client, ids.PUBLISH, cog.publish_pressed)

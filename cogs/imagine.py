@@ -13,7 +13,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.asks import InteractionAsk, payer_guild_id
-from bot.client import BotClient, CannotDo, Interaction
+from bot.client import BotClient, CannotDo, Interaction, asking
 from bot.generations.access import may_see
 from bot.generations.defaults import with_usual
 from bot.generations.lineage import kept_picture, picture_image
@@ -116,6 +116,7 @@ class Imagine(commands.Cog):
         notify: bool | None = None,
     ) -> None:
         """Accept a request, or say why not."""
+        asking(interaction)
         attached = (image_1, image_2, image_3, image_4, image_5, image_6, image_7, image_8)
         chosen = {"aspect_ratio": aspect_ratio, "resolution": resolution, "output_format": output_format}
         usual = await self._preferences(interaction.user.id)

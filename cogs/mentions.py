@@ -12,13 +12,13 @@ import structlog
 from discord.ext import commands
 
 from bot.asks import MessageAsk
-from bot.client import BotClient, CannotDo
+from bot.client import BotClient, card_of
 from bot.errors import BotError
 from bot.gathering import Found, Gathered, Viewer, gather, images_in, joined
 from bot.generations.defaults import FOLLOWS_REFERENCE, with_usual
 from bot.generations.values import GenerationRequest, Origin
 from bot.intake import Intake
-from bot.ui.card import SLATE, Card
+from bot.ui.card import Card
 from bot.ui.failure import error_card
 from bot.ui.found import ask_card, how_to_card, slower_card
 
@@ -55,18 +55,20 @@ class Mentions(commands.Cog):
             return
         try:
             await self._answer(message, ask)
-        except CannotDo as error:
-            await ask.answer(Card(SLATE, f"**{error.user_message}**"))
-        except Exception:  # the end of the line: whatever it is becomes a reply and a log entry
-            reference = secrets.token_hex(3)
-            log.exception("mention.failed", reference=reference, user_id=message.author.id)
-            await ask.answer(error_card(reference))
+        except Exception as error:  # noqa: BLE001 - the end of the line: whatever it is becomes a reply and a log entry
+            await ask.answer(self._said_of(error, message, nothing_charged=not ask.taken_up))
+
+    def _said_of(self, error: Exception, message: discord.Message, *, nothing_charged: bool) -> Card:
+        known = card_of(error, nothing_charged=nothing_charged)
+        if known is not None:
+            return known
+        reference = secrets.token_hex(3)
+        log.error("mention.failed", reference=reference, user_id=message.author.id, exc_info=error)
+        return error_card(reference, nothing_charged=nothing_charged)
 
     async def _answer(self, message: discord.Message, ask: MessageAsk) -> None:
-        if not _may_use_commands(message):
-            raise CannotDo(
-                user_message="You may not use apps in this channel, so I don't paint here for you. Nothing was charged."
-            )
+        if ask.person is not None:
+            await self._client.command_rights.check(ask.person)
         prompt = self._prompt(message)
         replied, blind = await self._replied_to(message)
         own = self._found(message)
@@ -211,14 +213,6 @@ class Mentions(commands.Cog):
 
 def _says_anything(part: discord.Message | discord.MessageSnapshot) -> bool:
     return bool(part.content or part.attachments or part.embeds or part.components or part.stickers)
-
-
-def _may_use_commands(message: discord.Message) -> bool:
-    """Tell whether this person might use /imagine here: what a command refuses, a mention does not do."""
-    channel = message.channel
-    if not isinstance(message.author, discord.Member) or isinstance(channel, discord.PartialMessageable):
-        return True
-    return channel.permissions_for(message.author).use_application_commands
 
 
 async def setup(client: BotClient) -> None:

@@ -8,7 +8,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import BotClient, Interaction, say
+from bot.client import BotClient, Interaction, asking, say
 from bot.forms import form_sent, open_form
 from bot.gathering import Gathered, Viewer, gather, images_in
 from bot.intake import Intake
@@ -42,6 +42,7 @@ class Menus(commands.Cog):
 
     async def use(self, interaction: Interaction, message: discord.Message) -> None:
         """Open the form over the images of a message."""
+        asking(interaction)
         gathered = await self._gather(interaction, message)
         if gathered.images:
             await open_form(interaction, self._services, gathered)

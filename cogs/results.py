@@ -10,7 +10,7 @@ import discord
 from discord.ext import commands
 
 from bot.asks import InteractionAsk
-from bot.client import BotClient, CannotDo, Interaction, say
+from bot.client import BotClient, CannotDo, Interaction, asking, say
 from bot.exhibiting import Exhibiting
 from bot.generations.access import may_see
 from bot.generations.files import kept
@@ -74,11 +74,13 @@ class Results(commands.Cog):
 
     async def again_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Ask for the same once more."""
+        asking(interaction)
         view = await self._seen(interaction, match["request_id"])
         await self._take(interaction, view, lambda fresh: derive(fresh, Derived.AGAIN))
 
     async def edit_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Open the form of Edit."""
+        asking(interaction)
         view = await self._seen(interaction, match["request_id"])
         position = _position(match)
         self._one_of(view, position)
@@ -87,6 +89,7 @@ class Results(commands.Cog):
 
     async def edit_sent(self, interaction: Interaction, match: re.Match[str], submitted: Submitted) -> None:
         """Ask for the changed picture."""
+        asking(interaction)
         view = await self._seen(interaction, match["request_id"])
         form = filled(submitted)
         position = _position(match) or next(iter(form.positions), None)
@@ -100,11 +103,13 @@ class Results(commands.Cog):
 
     async def remix_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Open the form of Remix."""
+        asking(interaction)
         view = await self._seen(interaction, match["request_id"])
         await interaction.response.send_modal(remix_form(view, terms_of(self._services.catalogue, view.model)))
 
     async def remix_sent(self, interaction: Interaction, match: re.Match[str], submitted: Submitted) -> None:
         """Ask for the remix; a prompt that was too long for the form is kept when nothing was written."""
+        asking(interaction)
         view = await self._seen(interaction, match["request_id"])
         form = filled(submitted)
 
@@ -117,6 +122,7 @@ class Results(commands.Cog):
 
     async def reference_sent(self, interaction: Interaction, match: re.Match[str], submitted: Submitted) -> None:
         """Ask for a new picture with this one, or several of it, as the first references."""
+        asking(interaction)
         view = await self._seen(interaction, match["request_id"])
         form = filled(submitted)
         await self._take(
@@ -148,8 +154,10 @@ class Results(commands.Cog):
 
     async def more_chosen(self, interaction: Interaction, match: re.Match[str], values: list[str]) -> None:
         """Do one of the rarer things, or ask for which picture it is meant."""
-        view = await self._seen_or_removable(interaction, match["request_id"], values)
         choice = _choice(values)
+        if choice.action in _ASKS:
+            asking(interaction)
+        view = await self._seen_or_removable(interaction, match["request_id"], values)
         position = _position(match)
         if choice.action in _OF_ONE_PICTURE:
             pictures = kept(self._services.store, view)
@@ -179,8 +187,11 @@ class Results(commands.Cog):
 
     async def picked(self, interaction: Interaction, match: re.Match[str], values: list[str]) -> None:
         """Go on with the picture that was asked for."""
+        choice = _choice([match["action"]])
+        if choice.action in _ASKS:
+            asking(interaction)
         view = await self._seen(interaction, match["request_id"])
-        await self._do_with(interaction, view, _choice([match["action"]]), [int(value) for value in values])
+        await self._do_with(interaction, view, choice, [int(value) for value in values])
 
     async def _do_with(self, interaction: Interaction, view: RequestView, choice: Choice, positions: list[int]) -> None:
         match choice.action:
@@ -311,6 +322,7 @@ class Results(commands.Cog):
 
 
 _OF_ONE_PICTURE = frozenset({Action.FULL, Action.LARGER, Action.TRAY, Action.GALLERY})
+_ASKS = frozenset({Action.LARGER, Action.VARIATIONS, Action.REFERENCE})
 _TOO_OLD = "I don't know this choice any more. Open More once again."
 
 
@@ -345,6 +357,7 @@ async def setup(client: BotClient) -> None:
         ids.KEEP: cog.kept_pressed,
         ids.EXHIBIT: cog.exhibit_pressed,
         ids.DELETE: removing.delete_pressed,
+        ids.TAKE_DOWN: removing.take_down_pressed,
         ids.REPORT_DELETE: removing.report_delete_pressed,
         ids.REPORT_DISMISS: removing.report_dismiss_pressed,
         ids.OPEN_REPORTS: removing.look_pressed,

@@ -65,6 +65,7 @@ class Show(commands.Cog):
         if (
             view is None
             or view.state is RequestState.VOID
+            or view.forgotten
             or not may_see(
                 view, user_id=user_id, guild_id=interaction.guild_id, channel_id=interaction.channel_id
             )

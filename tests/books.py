@@ -60,15 +60,17 @@ async def add_request(
     guild_id: int | None,
     user_id: int,
     state: str = "running",
+    channel_id: int = CHANNEL,
+    quota_period: str | None = None,
 ) -> None:
     """Add a request with its pictures and delivery for holds that are there."""
     await tx.execute(
         insert(requests).values(
             id=request_id, source_kind="interaction", source_id=request_id, account_id=account_id, user_id=user_id,
-            guild_id=guild_id, channel_id=CHANNEL, model="nano-banana-pro", prompt="a red bicycle", options="{}",
+            guild_id=guild_id, channel_id=channel_id, model="nano-banana-pro", prompt="a red bicycle", options="{}",
             picture_count=len(holds), private=0, notify=0, locale="en-US", state=state, application_id=1,
             token_expires_at_ms=now_ms + 900_000, upload_limit_bytes=10 * 1024 * 1024, created_at_ms=now_ms,
-            quota_channel_id=None if guild_id is None else CHANNEL,
+            quota_channel_id=None if guild_id is None else channel_id, quota_period=quota_period,
         )
     )  # fmt: skip
     await tx.execute(insert(deliveries).values(request_id=request_id, state="waiting"))

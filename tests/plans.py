@@ -28,6 +28,10 @@ class Recorder:
         self._note(statement, values)
         return await self._connection.scalar(statement, values)
 
+    async def scalars(self, statement: Any, values: Any = None) -> Any:
+        self._note(statement, values)
+        return await self._connection.scalars(statement, values)
+
 
 async def plan_of(connection: Connection, seen: list[tuple[str, Any]]) -> list[str]:
     """Return the steps of each statement, each with the statement it belongs to."""

@@ -10,6 +10,8 @@ from typing import Any
 from bot.credits.ledger import Balance
 from bot.credits.quotas import LimitScope, QuotaExceeded
 from bot.credits.repository import Entry
+from bot.credits.rules import Limit
+from bot.credits.windows import Period, Window
 from bot.errors import ReferenceRefused
 from bot.generations.protocols import PostFile
 from bot.generations.refusals import MissingPermissions, NotAllowedHere, QueueFull, TooManyAtOnce
@@ -236,6 +238,11 @@ def samples() -> dict[str, Sample]:
     standing = Balance(100, 24, 8, 50, BALANCE.resets_at_ms)
     plain("credits", lambda: cards.credits_card(standing, book, NOW_MS, "Art & Craft"))
     plain("credits-unlimited", lambda: cards.credits_card(Balance(None, 240, 0, 0, NOW_MS), [], NOW_MS, "Art"))
+    shared = Limit(LimitScope.GUILD, None, Period.MONTH, 4000, 3960, Window(NOW_MS, BALANCE.resets_at_ms))
+    capped = replace(standing, ceiling=shared)
+    plain("credits-capped", lambda: cards.credits_card(capped, book, NOW_MS, "Art & Craft"))
+    daily = Balance(30, 12, 8, 0, NOW_MS + 5 * 3_600_000, Period.DAY)
+    plain("credits-daily", lambda: cards.credits_card(daily, book, NOW_MS, "Art & Craft"))
     plain("credits-none", lambda: cards.credits_card(Balance(0, 0, 0, 0, BALANCE.resets_at_ms), [], NOW_MS, None))
 
     shown = {"delivery": DeliveryState.SHOWN, "delivered_channel_id": 30, "delivered_message_id": 40}
@@ -267,6 +274,8 @@ def samples() -> dict[str, Sample]:
     plain("cancelled-nothing", lambda: cards.cancelled_card(Cancelled(0, 0, 0, 0)))
     plain("void", cards.void_card)
     plain("error", lambda: cards.error_card("7f3a2b"))
+    plain("error-free", lambda: cards.error_card("7f3a2b", nothing_charged=True))
+    plain("error-unwritten", cards.unwritten_card)
     models = [("Nano Banana Pro", 8), ("Nano Banana 2", 5), ("Nano Banana", 3)]
     commands = [
         ("/imagine", "makes 1 to 4 pictures from a prompt and up to 8 reference images"),
@@ -276,7 +285,9 @@ def samples() -> dict[str, Sample]:
     ]
     plain("about", lambda: cards.about_card(models=models, operator="Anna (anna@example.org)", version="0.1.0"))
     plain("help", lambda: cards.help_card(commands=commands, models=models, operator="Anna"))
+    from tests.ui_samples_admin import privacy_samples
     from tests.ui_samples_found import found_samples
+    from tests.ui_samples_quotas import quota_samples
     from tests.ui_samples_results import result_samples
 
-    return found | result_samples() | found_samples()
+    return found | result_samples() | found_samples() | privacy_samples() | quota_samples()

@@ -12,7 +12,7 @@ from bot.generations.previews import Preview
 from bot.generations.repository import ReportRow, ReportState
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import Derived, PictureView, Relatives, RelativeView, RequestView
-from bot.ui import cards
+from bot.ui import cards, ids
 from bot.ui.actions import Action, Choice, which_card
 from bot.ui.details import details_card, maker_card
 from bot.ui.gallery import exhibited_card, gallery_card
@@ -22,10 +22,12 @@ from bot.ui.removal import (
     kept_card,
     no_reports_card,
     publish_card,
+    published_card,
     report_card,
     reported_card,
+    take_down_card,
 )
-from bot.ui.result import full_card, result_card
+from bot.ui.result import full_card, look_card, result_card
 from tests.ui_samples import ARABIC, HOSTILE, NOW_MS, PANDA, UPLOADED, S, Sample, files, picture, references, request
 
 SHOWN: dict[str, Any] = {
@@ -108,7 +110,12 @@ def result_samples() -> dict[str, Sample]:
     plain("deleted", lambda: deleted_card(one, by_owner=True, deleted=1, left=0))
     plain("deleted-unreached", lambda: deleted_card(one, by_owner=False, deleted=0, left=1))
     plain("kept", kept_card)
-    plain("publish", lambda: publish_card(replace(one, private=True), 1, 30))
+    plain("publish", lambda: publish_card(30, ids.exhibit(one.id, 1)))
+    plain("publish-several", lambda: publish_card(30, ids.publish(four.id), several=True))
+    plain("published", published_card)
+    plain("take-down-owner", lambda: take_down_card(one, by_owner=True, can_post_again=True, message_id=40))
+    plain("take-down-moderator", lambda: take_down_card(four, by_owner=False, can_post_again=False, message_id=40))
+    plain("deleted-here-not", lambda: deleted_card(one, by_owner=True, deleted=0, left=1))
 
     plain("reported", lambda: reported_card(sent=True, has_channel=True, repeated=False))
     plain("reported-kept", lambda: reported_card(sent=False, has_channel=False, repeated=False))
@@ -125,6 +132,7 @@ def result_samples() -> dict[str, Sample]:
 
     plain("gallery", lambda: gallery_card(one, files(one)), files(one))
     plain("gallery-private", lambda: gallery_card(replace(one, private=True), files(one)), files(one))
+    plain("post-private", lambda: look_card(replace(four, private=True), files(four)), files(four))
     plain("exhibited", lambda: exhibited_card("https://discord.com/channels/20/30/41", again=False))
     return found
 
@@ -154,6 +162,8 @@ def longest_results(prompt: str, filename: str) -> dict[str, Sample]:
         ),
         "report": Sample(lambda: report_card(bad, view, shown, place=(99_999, 999_999)), shown),
         "gallery": Sample(lambda: gallery_card(view, shown), shown),
+        "look": Sample(lambda: look_card(view, shown), shown),
+        "take-down": Sample(lambda: take_down_card(view, by_owner=True, can_post_again=True, message_id=2**63)),
         "full": Sample(lambda: full_card(view, shown), shown),
         "delete": Sample(lambda: delete_card(view, by_owner=False, in_gallery=True, message_id=2**63)),
         "from": Sample(lambda: result_card(replace(view, parent=relative(1, position=4)), shown), shown),

@@ -92,6 +92,8 @@ class Recorder:
     refuse_log: Callable[[int], DeliveryFault | None] = lambda _channel: None
     refuse: Callable[[Rung, int], DeliveryFault | None] = lambda _rung, _try: None
     refuse_progress: Callable[[Rung], DeliveryFault | None] = lambda _rung: None
+    refuse_removal: Callable[[int], DeliveryFault | None] = lambda _message_id: None
+    removed: list[tuple[int | None, int, int]] = field(default_factory=list)
     most_bytes: int | None = None
     limit_bytes: int = 10 * MIB
     doors: asyncio.Event = field(default_factory=asyncio.Event)
@@ -144,6 +146,12 @@ class Recorder:
 
     async def tell_log_off(self, user_id: int, guild_id: int, dropped: int) -> None:
         self.told_log_off.append((user_id, guild_id, dropped))
+
+    async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
+        fault = self.refuse_removal(message_id)
+        if fault is not None:
+            raise DeliveryError(fault, "as the test wants it")
+        self.removed.append((guild_id, channel_id, message_id))
 
 
 @dataclass

@@ -359,7 +359,58 @@ RULES: tuple[Rule, ...] = (
         SELECT r.id, r.account_id FROM requests r LEFT JOIN accounts a ON a.id = r.account_id
         LEFT JOIN account_owners o ON o.account_id = r.account_id
         WHERE a.kind IS NOT 'member' OR a.guild_id IS NOT r.guild_id
-          OR o.user_id != r.user_id OR o.guild_key != coalesce(r.guild_id, 0)
+          OR (o.user_id != r.user_id AND r.user_id > 0) OR o.guild_key != coalesce(r.guild_id, 0)
+        """,
+    ),
+    # --- what was forgotten ---
+    Rule(
+        "forgotten_words",
+        "Request {id} was to be forgotten, but its prompt, or what was sent of it, is still there.",
+        """
+        SELECT r.id FROM requests r WHERE r.forgotten_at_ms IS NOT NULL AND (r.prompt != '' OR EXISTS (
+          SELECT 1 FROM pictures p JOIN attempts a ON a.picture_id = p.id
+          WHERE p.request_id = r.id AND a.body IS NOT x''))
+        """,
+    ),
+    Rule(
+        "forgotten_files",
+        "Request {id} was to be forgotten, but it still speaks of a picture or a reference image that is kept.",
+        """
+        SELECT r.id FROM requests r WHERE r.forgotten_at_ms IS NOT NULL AND (
+          EXISTS (SELECT 1 FROM pictures p WHERE p.request_id = r.id AND p.path IS NOT NULL)
+          OR EXISTS (SELECT 1 FROM reference_images i WHERE i.request_id = r.id AND i.path IS NOT NULL))
+        """,
+    ),
+    Rule(
+        "forgotten_early",
+        "Request {id} was forgotten while its picture {picture_id} was {state}.",
+        """
+        SELECT r.id, p.id AS picture_id, p.state FROM requests r JOIN pictures p ON p.request_id = r.id
+        WHERE r.forgotten_at_ms IS NOT NULL AND p.state NOT IN ('fetched', 'failed', 'cancelled', 'lost')
+        """,
+    ),
+    Rule(
+        "body_emptied",
+        "What was sent for picture {picture_id} (attempt {number}) is gone, but its request {id} was not forgotten.",
+        """
+        SELECT r.id, a.picture_id, a.number FROM attempts a JOIN pictures p ON p.id = a.picture_id
+        JOIN requests r ON r.id = p.request_id WHERE a.body IS x'' AND r.forgotten_at_ms IS NULL
+        """,
+    ),
+    Rule(
+        "forgetting_stuck",
+        "Somebody asked {hours} hours ago to be forgotten (number {id}), and it is not done: let the bot run, and look "
+        "in its log for what keeps it.",
+        """
+        SELECT id, (:now_ms - asked_at_ms) / 3600000 AS hours FROM forgettings
+        WHERE done_at_ms IS NULL AND asked_at_ms < :now_ms - 86400000
+        """,
+    ),
+    Rule(
+        "forgotten_owner",
+        "Account {account_id} has an owner, and a hash of somebody who was forgotten.",
+        """
+        SELECT f.account_id FROM forgotten_owners f JOIN account_owners o ON o.account_id = f.account_id
         """,
     ),
 )

@@ -86,9 +86,16 @@ class Ledger:
         self._now_ms = now_ms
 
     async def member_account(self, *, guild_id: int | None, user_id: int) -> int:
-        """Return the account of a person in a guild (None: personal), opening it at first use."""
-        found = await self._rows.find_account(guild_id=guild_id, user_id=user_id)
+        """Return the account of a person in a guild (None: personal), opening it at first use.
+
+        Somebody who was forgotten and comes back within the window gets the account that they had.
+        """
+        found = await self._rows.find_owned(guild_id=guild_id, user_id=user_id)
         if found is not None:
+            return found
+        found = await self._rows.find_forgotten(guild_id=guild_id, user_id=user_id)
+        if found is not None:
+            await self._rows.own(found, guild_id=guild_id, user_id=user_id)
             return found
         return await self._rows.open_member_account(guild_id=guild_id, user_id=user_id, now_ms=self._now_ms)
 

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from bot.credits.ledger import Balance, Ledger, Purse
 from bot.credits.repository import CreditsRepository, Sums
-from bot.credits.rules import Applied, Bounds, Limit, LimitScope, Spender, Used, tightest
+from bot.credits.rules import Applied, Bounds, Limit, LimitScope, Rule, Spender, Used, tightest
 from bot.credits.windows import Period, Window, day_of, month_of, window_of, zone_of
 from bot.errors import BotError
 from bot.storage import Connection
@@ -77,6 +77,7 @@ class Situation:
     now_ms: int
     zone: tzinfo
     account_id: int | None
+    owned: bool
     applied: Applied
     bounds: Bounds
     own: tuple[Limit, ...]
@@ -133,18 +134,29 @@ class Situation:
 
 
 async def look_up(
-    connection: Connection, policy: SpendingPolicy, spender: Spender, *, now_ms: int, given: Given | None = None
+    connection: Connection,
+    policy: SpendingPolicy,
+    spender: Spender,
+    *,
+    now_ms: int,
+    given: Given | None = None,
+    trying: Rule | None = None,
 ) -> Situation:
     """Return how a person stands, in two questions, without opening an account.
 
-    With ``given`` that is the member's allowance, whatever the rules say of it now.
+    With ``given`` that is the member's allowance, whatever the rules say of it now; with ``trying`` that rule is looked
+    at as if it were set.
     """
     rows = CreditsRepository(connection)
     known = await rows.spender(spender)
     zone = zone_of(known.time_zone)
     windows = {period: window_of(period, now_ms, zone) for period in (Period.DAY, Period.WEEK, Period.MONTH)}
     month, day = month_of(now_ms), day_of(now_ms)
-    applied = Applied.of(known.rules, spender, now_ms)
+    rules = known.rules
+    if trying is not None:
+        which = (trying.scope, trying.subject_id)
+        rules = (*(rule for rule in rules if (rule.scope, rule.subject_id) != which), trying)
+    applied = Applied.of(rules, spender, now_ms)
     sums = await rows.sums(
         account_id=known.account_id,
         guild_id=spender.guild_id,
@@ -168,6 +180,7 @@ async def look_up(
         now_ms=now_ms,
         zone=zone,
         account_id=known.account_id,
+        owned=known.owned,
         applied=applied,
         bounds=applied.bounds(),
         own=own,
@@ -193,7 +206,7 @@ async def hold_all(
     situation.check(sum(prices.values()), provider_left_credits)
     ledger = Ledger(connection, situation.now_ms)
     account_id = situation.account_id
-    if account_id is None:
+    if account_id is None or not situation.owned:
         account_id = await ledger.member_account(guild_id=spender.guild_id, user_id=spender.user_id)
     purse = Purse(account_id, situation.binding.left_credits, spender.guild_id, spender.channel_id)
     holds = await ledger.hold(purse, prices)

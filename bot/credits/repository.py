@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, literal_column, or_, select, text
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_column, or_, select, text
 
 from bot.credits.rules import Rule, Scope, Spender
 from bot.credits.windows import Period
 from bot.storage import Connection
 from bot.storage.quota_tables import grants_left, totals
-from bot.storage.tables import account_owners, accounts, entries, legs
+from bot.storage.tables import account_owners, accounts, entries, forgotten_owners, legs
 
 # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
 _SETTLING: tuple[ColumnElement[str], ...] = (literal_column("'capture'"), literal_column("'void'"))
@@ -63,6 +63,9 @@ _STANDING = text(
 _FIND_ACCOUNT = select(account_owners.c.account_id).where(
     account_owners.c.guild_key == bindparam("guild_key"), account_owners.c.user_id == bindparam("user_id")
 )
+_FIND_FORGOTTEN = select(forgotten_owners.c.account_id).where(
+    forgotten_owners.c.owner_hash == func.keyed_hash(bindparam("owner"))
+)
 _USED = select(func.coalesce(func.sum(totals.c.used_credits), 0)).where(
     totals.c.scope == bindparam("scope"),
     totals.c.subject_id == bindparam("subject_id"),
@@ -96,6 +99,11 @@ _LATEST = (
 )
 _INSERT_ENTRY = insert(entries).returning(entries.c.id)
 _INSERT_LEGS = insert(legs)
+
+
+def owner_text(guild_id: int | None, user_id: int) -> str:
+    """Return what is hashed of a person in a guild."""
+    return f"{guild_id or 0}:{user_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +144,13 @@ class GrantLeft:
 
 @dataclass(frozen=True, slots=True)
 class SpenderRows:
-    """What is known of somebody who spends, and the rules that may be for them."""
+    """What is known of somebody who spends, and the rules that may be for them.
+
+    ``owned`` is false of an account that was theirs before they were forgotten, until they spend again.
+    """
 
     account_id: int | None
+    owned: bool
     time_zone: str | None
     rules: tuple[Rule, ...]
 
@@ -163,7 +175,15 @@ class CreditsRepository:
         self._connection = connection
 
     async def find_account(self, *, guild_id: int | None, user_id: int) -> int | None:
-        """Return the account of a person in a guild (None: personal), if there is one."""
+        """Return the account of a person in a guild (None: personal), if there is one.
+
+        Also the one of before they were forgotten, while what they used then counts (see ``bot.credits.owners``).
+        """
+        found = await self.find_owned(guild_id=guild_id, user_id=user_id)
+        return found if found is not None else await self.find_forgotten(guild_id=guild_id, user_id=user_id)
+
+    async def find_owned(self, *, guild_id: int | None, user_id: int) -> int | None:
+        """Return the account that is said to be a person's in a guild."""
         found: int | None = await self._connection.scalar(
             _FIND_ACCOUNT, {"guild_key": guild_id or 0, "user_id": user_id}
         )
@@ -183,8 +203,12 @@ class CreditsRepository:
             )
         ).all()
         first = rows[0]
+        account_id, owned = first.account_id, True
+        if account_id is None:
+            owned = False
+            account_id = await self.find_forgotten(guild_id=spender.guild_id, user_id=spender.user_id)
         return SpenderRows(
-            first.account_id, first.time_zone, tuple(rule_of(*row[2:]) for row in rows if row.scope is not None)
+            account_id, owned, first.time_zone, tuple(rule_of(*row[2:]) for row in rows if row.scope is not None)
         )
 
     async def sums(
@@ -231,13 +255,26 @@ class CreditsRepository:
             granted=row.granted,
         )
 
+    async def find_forgotten(self, *, guild_id: int | None, user_id: int) -> int | None:
+        """Return the account that was a person's in a guild before they were forgotten, while it is remembered."""
+        found: int | None = await self._connection.scalar(_FIND_FORGOTTEN, {"owner": owner_text(guild_id, user_id)})
+        return found
+
+    async def own(self, account_id: int, *, guild_id: int | None, user_id: int) -> None:
+        """Say whose an account is that is theirs already: of somebody who was forgotten and has come back."""
+        await self._connection.execute(delete(forgotten_owners).where(forgotten_owners.c.account_id == account_id))
+        await self._insert_owner(account_id, guild_id, user_id)
+
     async def open_member_account(self, *, guild_id: int | None, user_id: int, now_ms: int) -> int:
         """Make an account and say whose it is."""
         account_id = await self._insert_account("member", guild_id, now_ms)
+        await self._insert_owner(account_id, guild_id, user_id)
+        return account_id
+
+    async def _insert_owner(self, account_id: int, guild_id: int | None, user_id: int) -> None:
         await self._connection.execute(
             insert(account_owners).values(account_id=account_id, guild_key=guild_id or 0, user_id=user_id)
         )
-        return account_id
 
     async def operator_account(self, kind: str, now_ms: int) -> int:
         """Return the operator's ``variance`` or ``loss`` account."""

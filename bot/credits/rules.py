@@ -64,9 +64,16 @@ class Rule:
         return self.period is Period.NONE
 
     @property
-    def says_nothing(self) -> bool:
-        """Whether it sets nothing at all."""
-        return all(v is None for v in (self.period, self.running, self.resolution, self.models, self.count))
+    def aspects(self) -> tuple[Aspect, ...]:
+        """What it says something of."""
+        values = {
+            Aspect.CREDITS: self.period,
+            Aspect.RUNNING: self.running,
+            Aspect.RESOLUTION: self.resolution,
+            Aspect.MODELS: self.models,
+            Aspect.COUNT: self.count,
+        }
+        return tuple(aspect for aspect, value in values.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,16 @@ class Bounds:
         return self.allows_model(model) and self.allows_resolution(resolution) and self.allows_count(count)
 
 
+class Aspect(StrEnum):
+    """What a rule can speak of."""
+
+    CREDITS = "credits"
+    RUNNING = "running"
+    RESOLUTION = "resolution"
+    MODELS = "models"
+    COUNT = "count"
+
+
 @dataclass(frozen=True, slots=True)
 class Used:
     """What was used in the running windows: by the member of their allowance, in the channel, in the server."""
@@ -188,6 +205,22 @@ class Applied:
             running_in_server=self.server.running if self.server is not None else None,
         )
 
+    def passed_over(self) -> dict[Rule, frozenset[Aspect]]:
+        """Return what rules for the member say, but a nearer rule, or a role's more generous one, says as well."""
+        found: dict[Rule, frozenset[Aspect]] = {}
+        nearer: set[Aspect] = set()
+        for rules in ((self.member,), self.roles, (self.everyone,)):
+            level = [rule for rule in rules if rule is not None]
+            for rule in level:
+                outdone = {
+                    aspect
+                    for aspect in set(rule.aspects) - nearer - {Aspect.CREDITS}
+                    if any(_outdoes(other, rule, aspect) for other in level)
+                }
+                found[rule] = frozenset((set(rule.aspects) & nearer) | outdone)
+            nearer |= {aspect for rule in level for aspect in rule.aspects}
+        return found
+
     def own_limits(
         self, used: Mapping[Period, int], now_ms: int, zone: tzinfo, default_credits: int | None
     ) -> tuple[Limit, ...]:
@@ -238,6 +271,18 @@ def tightest(limits: Sequence[Limit]) -> Limit | None:
         key=lambda limit: limit.left_credits or 0,
         default=None,
     )
+
+
+def _outdoes(other: Rule, rule: Rule, aspect: Aspect) -> bool:
+    match aspect:
+        case Aspect.RUNNING:
+            return (other.running or 0) > (rule.running or 0)
+        case Aspect.COUNT:
+            return (other.count or 0) > (rule.count or 0)
+        case Aspect.RESOLUTION:
+            return size_rank(other.resolution or "") > size_rank(rule.resolution or "")
+        case _:  # models are joined; of credits decides what is left
+            return False
 
 
 def _is_for(rule: Rule, spender: Spender, now_ms: int) -> bool:

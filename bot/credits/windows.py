@@ -47,6 +47,28 @@ def day_of(now_ms: int, zone: tzinfo = UTC) -> Window:
     return _around(now_ms, zone, lambda day: day, lambda first: first + timedelta(1))
 
 
+# UTC-12 and UTC+14, and an hour that is put forward or back.
+_LAST_ZONE, _FIRST_ZONE = timedelta(hours=13), timedelta(hours=15)
+
+
+def all_closed_ms(now_ms: int) -> int:
+    """Return when every day, week and month in which ``now_ms`` lies in any time zone is over."""
+    # Somewhere it is the next day already, and that one may lie in another month or week.
+    ahead_ms = now_ms + _ms(_FIRST_ZONE)
+    return max(month_of(ahead_ms).end_ms, week_of(ahead_ms).end_ms) + _ms(_LAST_ZONE)
+
+
+def earliest_open_ms(now_ms: int) -> int:
+    """Return when the first of the days, weeks and months began in which ``now_ms`` lies in any time zone."""
+    # Somewhere it is the day before still, and that one may lie in another month or week.
+    behind_ms = now_ms - _ms(_LAST_ZONE)
+    return min(month_of(behind_ms).start_ms, week_of(behind_ms).start_ms) - _ms(_FIRST_ZONE)
+
+
+def _ms(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)
+
+
 def window_of(period: Period, now_ms: int, zone: tzinfo = UTC) -> Window:
     """Return the window of a period; where there is no limit, what is used is told by the month."""
     match period:

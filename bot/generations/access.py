@@ -42,6 +42,8 @@ def may_see(result: Result, *, user_id: int, guild_id: int | None, channel_id: i
     """
     if result.user_id == user_id:
         return True
+    if result.user_id < 0:  # somebody who asked to be forgotten
+        return False
     if result.private or result.removed_by is not None:
         return False
     if result.place_guild_id is not None:

@@ -16,6 +16,7 @@ from bot.clock import Clock
 from bot.errors import is_of_the_machine
 from bot.generations.account import ProviderAccount
 from bot.generations.courier import SEARCH_AFTER_S, Courier
+from bot.generations.erasing import Eraser
 from bot.generations.house_log import HouseLog
 from bot.generations.painter import Painter
 from bot.generations.places import INTERNAL_WAITS_S, MACHINE_PATIENCE_S, MACHINE_WAIT_S, InternalError, Places
@@ -54,6 +55,7 @@ class Engine:
         courier: Courier,
         account: ProviderAccount,
         upkeep: Upkeep,
+        eraser: Eraser,
         places: Places,
         tray: Tray,
         house_log: HouseLog,
@@ -70,6 +72,7 @@ class Engine:
         self._courier = courier
         self._account = account
         self._upkeep = upkeep
+        self._eraser = eraser
         self._places = places
         self._tray = tray
         self._house_log = house_log
@@ -285,6 +288,7 @@ class Engine:
         await self._upkeep.forget_drafts()
         await self._tray.sweep()
         await self._upkeep.make_room()
+        await self._eraser.keep_up()
 
     async def _refresh_models(self) -> None:
         try:

@@ -97,6 +97,33 @@ class Moderation:
         log.info("result.removed", request_id=request_id, by_owner=removed.by_owner, messages=len(removed.messages))
         return removed
 
+    async def take_down(
+        self, request_id: str, *, user_id: int, guild_id: int | None, moderator: bool, message_id: int
+    ) -> bool:
+        """Decide that one message goes in which a result's owner shows it; returns whether it was its owner who did.
+
+        ``moderator``: whether this person may manage messages where it stands; then its owner can't post it again in
+        this server. Raises NotForYou.
+        """
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> bool:
+            rows = GenerationsRepository(tx)
+            request = await rows.requests.get(request_id)
+            if request is None or not (moderator or request.user_id == user_id):
+                raise NotForYou
+            by_owner = request.user_id == user_id
+            if not by_owner and request.place_guild_id == guild_id:
+                await rows.requests.remove(request_id, by=user_id, now_ms=now_ms)
+            for post in await rows.gallery.of(request_id):
+                if post.message_id == message_id:
+                    await rows.gallery.change(post.picture_id, channel_id=post.channel_id, message_id=None)
+            return by_owner
+
+        by_owner = await self._database.write(work)
+        log.info("result.taken_down", request_id=request_id, by_owner=by_owner, message_id=message_id)
+        return by_owner
+
     async def restore(self, request_id: str, *, user_id: int) -> None:
         """Let an owner who posts their result again take back their own removal; a moderator's stays."""
 

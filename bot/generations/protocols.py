@@ -133,6 +133,9 @@ class Delivery(Protocol):
 
     async def tell_log_off(self, user_id: int, guild_id: int, dropped: int) -> None:
         """Tell an admin by direct message that their log is switched off, and how many lines it lost."""
+
+    async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
+        """Delete a message of the bot's own; GONE when it is not there any more."""
         ...
 
 

@@ -5,6 +5,8 @@
     Refused
     ├── NotAllowedHere        this server is not on the operator's list, or may spend nothing
     ├── PersonalUseOff        the operator lets nobody use it outside of servers
+    ├── MayNotPaintHere       the server's admins let this person, or this channel, not use /imagine
+    ├── RightsUnknown         what they have set can't be read at the moment
     ├── NotForYou             a picture that is private, or stands elsewhere
     ├── MissingPermissions    the bot could not post the result in this channel
     ├── HouseRule             what this server's admins have set
@@ -55,6 +57,29 @@ class PersonalUseOff(Refused):
     def user_message(self) -> str:
         """The sentence shown to a person."""
         return "I paint in servers only. Use me in a server that I am a member of."
+
+
+class MayNotPaintHere(Refused):
+    """The server's admins have closed /imagine to this person or in this channel."""
+
+    code = "may_not_paint_here"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "You may not use /imagine in this channel. The server's admins decide who may."
+
+
+class RightsUnknown(Refused):
+    """Discord does not say what the server's admins have set."""
+
+    code = "rights_unknown"
+    retryable = True
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "I can't tell at the moment whether you may paint here. Use /imagine: that Discord itself checks."
 
 
 class NotForYou(Refused):

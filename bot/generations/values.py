@@ -298,6 +298,8 @@ class RequestView:
     """Whether the server that it stands in has a gallery."""
     log_shows_private: bool = False
     """Whether it is private and the server's log shows its prompt all the same."""
+    forgotten: bool = False
+    """Whether its words, references and pictures were removed for good: by its person, or after their time."""
 
     @property
     def reference(self) -> str:

@@ -173,6 +173,7 @@ class Views:
                     prices=self._catalogue.prices(request.model),
                     has_gallery=request.place_guild_id in gathered.galleries,
                     log_shows_private=bool(request.private) and request.guild_id in gathered.telling_of_private,
+                    forgotten=request.forgotten_at_ms is not None,
                 )
             )
         return views

@@ -19,6 +19,7 @@ from aiohttp import web
 from simcord._clock import Clock as SimcordClock
 
 from bot.clock import Clock
+from bot.sandbox import discord_commands as _routes  # noqa: F401 - it adds to what simcord answers
 
 SIMCORD_CDN: Final[str] = simcord.backend.cdn.CDN_BASE
 """Where simcord's page looks for faces, wherever attachments are served."""

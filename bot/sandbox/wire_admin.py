@@ -43,6 +43,7 @@ PEOPLE = (
     "add_bot",
     "set_permissions",
     "close_direct_messages",
+    "set_command_permissions",
 )
 
 

@@ -9,6 +9,7 @@ from simcord.backend.models import Overwrite
 from simcord.enums import ChannelType, OverwriteType
 
 from bot.clock import Clock
+from bot.sandbox.discord_commands import set_command_permissions
 from bot.sandbox.wire_backend import WireBackend
 from bot.sandbox.wire_books import WireBooks
 from bot.sandbox.wire_rules import WireRules
@@ -127,6 +128,23 @@ class World:
         denied = discord.Permissions(**dict.fromkeys(deny or [], True)).value
         target = self._backend.bot_user.id if user_id is None else user_id
         self._backend.set_overwrite(channel_id, Overwrite(target, OverwriteType.MEMBER, allowed, denied))
+
+    def set_command_permissions(
+        self,
+        guild_id: int,
+        command: str | None = None,
+        *,
+        roles: dict[int, bool] | None = None,
+        people: dict[int, bool] | None = None,
+        channels: dict[int, bool] | None = None,
+    ) -> None:
+        """Set who may use a command, or without one the whole app, as admins do under Integrations.
+
+        A server's own id as a role is everyone; its id less one as a channel is all channels.
+        """
+        given = {"role": roles, "person": people, "channel": channels}
+        lines = {(kind, one): allowed for kind, found in given.items() for one, allowed in (found or {}).items()}
+        set_command_permissions(self._backend, guild_id, command, lines)
 
     def close_direct_messages(self, user_id: int, *, closed: bool = True) -> None:
         """Let a person take no direct messages from the bot."""

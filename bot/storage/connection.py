@@ -11,12 +11,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import aiosqlite
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import NullPool
+
+from bot.storage.keyed import KeyedHash
 
 T = TypeVar("T")
 Values = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -178,6 +181,11 @@ async def open_worker(path: str, *, begin: str, busy_timeout_ms: int, query_only
                 f"query_only={query_only}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
+            hashes = KeyedHash(Path(path))
+            connection.create_function("keyed_hash", 1, hashes.of, deterministic=True)
+            if not query_only:
+                connection.create_function("new_keyed_hash", 1, hashes.made_of)
+                connection.create_function("forget_hash_key", 0, hashes.forget_key)
         except BaseException:
             connection.close()
             raise

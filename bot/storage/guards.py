@@ -80,9 +80,13 @@ WHEN NEW.state IN ('failed', 'cancelled', 'lost') AND EXISTS (
 BEGIN SELECT RAISE(ABORT, 'nobody pays for a picture that was not made'); END
 """
 
+# The body holds the prompt: it may be emptied, never changed, and only when nothing will be sent under its key again.
 _ATTEMPT_FROZEN = """
 CREATE TRIGGER attempts_frozen BEFORE UPDATE ON attempts
-WHEN OLD.body IS NOT NEW.body OR OLD.idempotency_key IS NOT NEW.idempotency_key
+WHEN (OLD.body IS NOT NEW.body AND (NEW.body IS NOT x'' OR NOT EXISTS (
+    SELECT 1 FROM pictures p
+    WHERE p.id = OLD.picture_id AND p.state IN ('fetched', 'failed', 'cancelled', 'lost'))))
+  OR OLD.idempotency_key IS NOT NEW.idempotency_key
   OR OLD.picture_id IS NOT NEW.picture_id OR OLD.number IS NOT NEW.number
 BEGIN SELECT RAISE(ABORT, 'what was sent under a key can not change'); END
 """

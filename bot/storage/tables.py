@@ -48,6 +48,17 @@ account_owners = Table(
     Column("user_id", BigInteger, nullable=False),
     UniqueConstraint("guild_key", "user_id"),
 )
+Index("ix_account_owners_user", account_owners.c.user_id)
+
+# Whose an account was, as a keyed hash that nobody can read back (see bot.storage.keyed): so that a person who asked to
+# be forgotten and comes back does not begin with a fresh allowance. Only until `until_ms`.
+forgotten_owners = Table(
+    "forgotten_owners",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("owner_hash", String, nullable=False, unique=True),
+    Column("until_ms", BigInteger, nullable=False),
+)
 
 entries = Table(
     "entries",
@@ -150,6 +161,9 @@ requests = Table(
     # NULL: the operator's setting.
     Column("quota_period", String),
     Column("quota_credits", Integer),
+    # When prompt, references and pictures were removed. `user_id` is negative (a forgetting's id) once its person asked
+    # to be forgotten.
+    Column("forgotten_at_ms", BigInteger),
     UniqueConstraint("source_kind", "source_id"),
     CheckConstraint("state IN ('accepted', 'running', 'settled', 'void')", name="state"),
     CheckConstraint("picture_count BETWEEN 1 AND 4", name="picture_count"),
@@ -160,6 +174,8 @@ Index("ix_requests_token", requests.c.token_expires_at_ms, sqlite_where=text("in
 Index("ix_requests_untold", requests.c.created_at_ms, sqlite_where=text("state = 'void' AND void_told_at_ms IS NULL"))
 Index("ix_requests_parent", requests.c.parent_id, sqlite_where=text("parent_id IS NOT NULL"))
 Index("ix_requests_message", requests.c.message_id)
+Index("ix_requests_kept", requests.c.created_at_ms, sqlite_where=text("forgotten_at_ms IS NULL"))
+Index("ix_requests_guild", requests.c.guild_id, requests.c.created_at_ms)
 
 reference_images = Table(
     "reference_images",
@@ -438,6 +454,33 @@ log_lines = Table(
     sqlite_autoincrement=True,
 )
 Index("ix_log_lines_guild", log_lines.c.guild_id, log_lines.c.id)
+# --- forgetting ---
+
+# A person who asked to be forgotten: nobody by then, its id (negative) stands where theirs stood.
+forgettings = Table(
+    "forgettings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("with_messages", Integer, nullable=False),  # their posts go too
+    Column("asked_at_ms", BigInteger, nullable=False),
+    Column("done_at_ms", BigInteger),
+    sqlite_autoincrement=True,
+)
+Index("ix_forgettings_open", forgettings.c.id, sqlite_where=text("done_at_ms IS NULL"))
+
+# What is to be removed outside of the database, written down in the transaction that no longer speaks of it.
+removals = Table(
+    "removals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", String),  # of a file, relative to the data folder; else of a message:
+    Column("guild_id", BigInteger),
+    Column("channel_id", BigInteger),
+    Column("message_id", BigInteger),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("due_at_ms", BigInteger, nullable=False),
+    CheckConstraint("(path IS NULL) = (message_id IS NOT NULL)", name="one_thing"),
+)
 
 # --- the bot's own memory ---
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from bot.credits.ledger import Balance
 from bot.credits.repository import Entry
+from bot.credits.rules import LimitScope
 from bot.generations.states import FailureCode
 from bot.ui.card import BANANA, Card, bar, fine, gap, lines
+from bot.ui.quota_words import this
 from bot.ui.text import plain
 from bot.ui.words import day, grouped, in_credits, relative
 
@@ -30,30 +32,43 @@ _BACK_BECAUSE = {
 
 def credits_card(balance: Balance, entries: Sequence[Entry], now_ms: int, guild_name: str | None) -> Card:
     """Return how a person stands here, and their last entries (``entries`` are newest first; None: direct messages)."""
-    left = balance.left_credits
-    if left is None:
-        head = lines("**No limit on your credits here**", f"{in_credits(balance.used_credits)} used this month.")
-    else:
-        total = (balance.allowance_credits or 0) + balance.granted_credits
-        head = lines(
-            f"**{in_credits(left)} left**" + (f" of {grouped(total)}" if total else ""),
-            bar(left / total) if total else None,
-            f"New ones come {relative(balance.resets_at_ms)}." if balance.allowance_credits else None,
-        )
     facts = []
     if balance.allowance_credits:
-        facts.append(f"{grouped(balance.used_credits)} of {grouped(balance.allowance_credits)} used this month")
+        allowed = grouped(balance.allowance_credits)
+        facts.append(f"{grouped(balance.used_credits)} of {allowed} used {this(balance.period)}")
     if balance.on_hold_credits:
         facts.append(f"{grouped(balance.on_hold_credits)} on hold for pictures in work")
     if balance.granted_credits:
-        facts.append(f"{grouped(balance.granted_credits)} extra, used after those of the month")
+        facts.append(f"{grouped(balance.granted_credits)} extra, used when the others are gone")
     place = f"In {plain(guild_name, 60)}" if guild_name else "For yourself, outside of servers that I am in"
     return Card(
         BANANA,
-        head,
+        _head(balance),
         fine(" · ".join(facts), f"{place}; every server counts on its own."),
         gap(line=True),
         _statement(entries, now_ms),
+    )
+
+
+def _head(balance: Balance) -> str:
+    left, own, ceiling = balance.left_credits, balance.own_credits, balance.ceiling
+    used = f"{in_credits(balance.used_credits)} used {this(balance.period)}."
+    if left is None:
+        return lines("**No limit on your credits here**", used)
+    renewed = f"New ones come {relative(balance.renewed_at_ms)}."
+    if balance.is_capped and ceiling is not None:
+        place = "this channel" if ceiling.scope is LimitScope.CHANNEL else "this server"
+        return lines(
+            f"**{in_credits(left)} left in {place}**, for all together",
+            bar(left / ceiling.credits) if ceiling.credits else None,
+            renewed,
+            used if own is None else f"Of your own you have {grouped(own)}.",
+        )
+    total = (balance.allowance_credits or 0) + balance.granted_credits
+    return lines(
+        f"**{in_credits(left)} left**" + (f" of {grouped(total)}" if total else ""),
+        bar(left / total) if total else None,
+        renewed if balance.allowance_credits else None,
     )
 
 

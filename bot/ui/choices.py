@@ -11,11 +11,12 @@ from typing import Final
 from discord import app_commands
 
 from bot.generations.preferences import Style
+from bot.generations.repository import PaidPicture
 from bot.generations.states import PictureState
 from bot.generations.values import MAX_PICTURES, RequestView
 from bot.rivya import Catalogue, ModelSpec
 from bot.ui.text import label
-from bot.ui.words import counted, in_credits
+from bot.ui.words import counted, duration, in_credits
 
 MOST: Final = 25
 _NAME_LIMIT: Final = 100
@@ -126,3 +127,47 @@ def _price(catalogue: Catalogue, spec: ModelSpec, resolution: str | None) -> int
     if option is None:
         return catalogue.price_credits(spec.id, None)
     return catalogue.price_credits(spec.id, resolution if resolution in option.choices else option.default)
+
+
+def models_of_rule_choices(catalogue: Catalogue, typed: str) -> list[Choice[str]]:
+    """Return models for a list of them, each added to those that stand there already."""
+    *before, last = [part.strip() for part in typed[:_LOOKED_AT].split(",")]
+    before = [model for model in dict.fromkeys(before) if model]
+    found = [] if before else [Choice(name="All models", value="all")]
+    for spec in catalogue.available():
+        if spec.id in before:
+            continue
+        value = ", ".join((*before, spec.id))
+        name = ", ".join((*(catalogue.get(model).label for model in before if _is_known(catalogue, model)), spec.label))
+        if len(value) <= _NAME_LIMIT:
+            found.append(Choice(name=label(f"Only {name}", _NAME_LIMIT), value=value))
+    wanted = last.casefold()
+    return [choice for choice in found if wanted in choice.name.casefold() or wanted in choice.value.casefold()][:MOST]
+
+
+def zone_choices(names: Iterable[str], typed: str) -> list[Choice[str]]:
+    """Return time zones whose names have every word that is typed; those of cities first."""
+    words = typed[:_LOOKED_AT].casefold().replace("_", " ").split()
+    found = [name for name in names if all(word in name.casefold().replace("_", " ") for word in words)]
+    found.sort(key=lambda name: (name != "UTC", "/" not in name, name.startswith("Etc/"), name))
+    return [Choice(name=name.replace("_", " "), value=name) for name in found[:MOST]]
+
+
+def refund_choices(pictures: Iterable[PaidPicture], typed: str, *, now_ms: int) -> list[Choice[str]]:
+    """Return paid pictures by their words, price and age; of private ones only that there is one."""
+    found = []
+    words = typed[:_LOOKED_AT].casefold().split()
+    for picture in pictures:
+        what = "a private picture" if picture.private else picture.prompt
+        age = duration((now_ms - picture.paid_at_ms) / 1000)
+        rest = f"{in_credits(picture.left_credits)} · {age} ago · {picture.request_id[-6:]}"
+        name = label(what, min(_PROMPT_LIMIT, _NAME_LIMIT - len(rest) - 3))
+        if all(word in f"{name} {rest}".casefold() for word in words):
+            found.append(Choice(name=f"{name} · {rest}", value=picture.id))
+        if len(found) == MOST:
+            break
+    return found
+
+
+def _is_known(catalogue: Catalogue, model: str) -> bool:
+    return any(spec.id == model for spec in catalogue.available())

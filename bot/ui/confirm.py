@@ -55,8 +55,10 @@ def _left(quote: Quote) -> str:
     left, balance = quote.left_credits, quote.balance
     if left is None:
         return "You have no limit."
-    new_ones = f"; new ones come {relative(balance.renewed_at_ms)}" if balance.allowance_credits else ""
-    return f"{grouped(left)} of your {grouped(balance.left_credits or 0)} would be left{new_ones}."
+    whose = "of the" if balance.is_capped else "of your"
+    shared = " that all have together here" if balance.is_capped else ""
+    new_ones = f"; new ones come {relative(balance.renewed_at_ms)}" if balance.allowance_credits or shared else ""
+    return f"{grouped(left)} {whose} {grouped(balance.left_credits or 0)}{shared} would be left{new_ones}."
 
 
 def _asked(request: GenerationRequest, model_label: str) -> str:

@@ -16,7 +16,7 @@ from bot.ui.actions import dimensions
 from bot.ui.card import SLATE, TEXT_LIMIT, Card, button, fine, gap, lines, row, select
 from bot.ui.fates import absent, at_work, came, fate_lines
 from bot.ui.history import preview_text
-from bot.ui.kin import A_PRIVATE_PICTURE, ARROW, derived_words, message_url, result_link
+from bot.ui.kin import A_FORGOTTEN_PICTURE, A_PRIVATE_PICTURE, ARROW, derived_words, message_url, result_link
 from bot.ui.text import label, plain, units
 from bot.ui.words import counted, day, duration, grouped, in_credits, listed, relative
 
@@ -168,6 +168,8 @@ def _kin(relatives: Relatives, may_see: MaySee, most: int) -> str:
 
 
 def _named(relative_view: RelativeView, may_see: MaySee) -> str:
+    if not relative_view.prompt:
+        return A_FORGOTTEN_PICTURE
     if not may_see(relative_view):
         return A_PRIVATE_PICTURE
     url = message_url(relative_view)

@@ -40,7 +40,7 @@ def failure_card(view: RequestView) -> Card:
     return Card(
         SLATE if waits else EMBER,
         story,
-        fine(plain(view.prompt, _PROMPT_LIMIT), f"{request_line(view)} · ref {view.reference}"),
+        lines(fine(plain(view.prompt, _PROMPT_LIMIT)), failure_mark(view)),
         row(
             button("Change the prompt", ids.remix(view.id)),
             button("Try again", ids.redo(view.id)),
@@ -48,6 +48,11 @@ def failure_card(view: RequestView) -> Card:
         if view.prices and states <= _OVER
         else None,
     )
+
+
+def failure_mark(view: RequestView) -> str:
+    """Return the line that stands on the card of this request's failure, and on no other card."""
+    return fine(f"{request_line(view)} · ref {view.reference}")
 
 
 def cancelled_card(result: Cancelled, view: RequestView | None = None, *, mine: bool = True) -> Card:
@@ -104,6 +109,12 @@ def error_card(reference: str, *, nothing_charged: bool = False) -> Card:
             "No picture that was paid for is lost by it: what is made waits in /history. Please try again in a moment."
         )
     return Card(EMBER, lines("**Something went wrong on my side.**", rest), fine(f"ref {plain(reference, 40)}"))
+
+
+def unwritten_card() -> Card:
+    """Return what is said when the database takes nothing, of something that asked for no picture."""
+    return Card(EMBER, lines("**I can't write anything down at the moment.**",
+                             "Nothing was changed by this. Please try again later."))  # fmt: skip
 
 
 def notice_card(waiting: int, failed: Sequence[RequestView] = ()) -> Card:

@@ -9,7 +9,7 @@ from bot.generations.values import RequestView
 from bot.ui.actions import controls
 from bot.ui.card import BANANA, SLATE, Card, fine, lines
 from bot.ui.kin import headline, url_of
-from bot.ui.result import ShownFile, gallery
+from bot.ui.result import ShownFile, gallery, take_down_row
 from bot.ui.words import listed, request_line
 
 _PROMPT_LIMIT = 350
@@ -18,7 +18,7 @@ _PROMPT_LIMIT = 350
 def gallery_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
     """Return one picture as it stands in the gallery, with credit to its maker.
 
-    A private picture that its owner shows has no buttons: nobody else may make anything of it.
+    A private picture that its owner shows has no button but Delete: nobody else may make anything of it.
     """
     position = files[0].position if files else 1
     link = None
@@ -30,7 +30,7 @@ def gallery_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
         gallery(view, files),
         f"**{headline(view, _PROMPT_LIMIT)}**",
         fine(" · ".join(part for part in (f"by <@{view.user_id}>", request_line(view), link) if part)),
-        *(() if view.private else controls(view, position=position, deletable=True)),
+        *([take_down_row(view)] if view.private else controls(view, position=position, deletable=True)),
     )
 
 

@@ -107,8 +107,13 @@ REPORT_FORM: Final = re.compile(rf"nbb:form:report:{_REQUEST}")
 
 DELETE: Final = re.compile(rf"nbb:delete:{_REQUEST}(?::(?P<message_id>[0-9]{{1,20}}))?")
 """The second press, which deletes; ``message_id`` is the message of this channel on which it began."""
+TAKE_DOWN: Final = re.compile(rf"nbb:takedown:{_REQUEST}(?::(?P<message_id>[0-9]{{1,20}}))?")
+"""Delete the one message on which it stands, where others may not go on from the picture. It asks first: the second
+press has the message's id."""
 KEEP: Final = re.compile(r"nbb:keep")
 """Not now: takes the question away."""
+PUBLISH: Final = re.compile(rf"nbb:publish:{_REQUEST}")
+"""Post a private result here, after having been asked."""
 EXHIBIT: Final = re.compile(rf"nbb:exhibit:{_REQUEST}:(?P<position>[1-9])")
 """Post a private picture to the gallery, after having been asked."""
 REPORT_DELETE: Final = re.compile(r"nbb:report:delete:(?P<report_id>[0-9]{1,18})")
@@ -211,9 +216,19 @@ def delete(request_id: str, message_id: int | None = None) -> str:
     return f"nbb:delete:{request_id}:{message_id}" if message_id is not None else f"nbb:delete:{request_id}"
 
 
+def take_down(request_id: str, message_id: int | None = None) -> str:
+    """Delete the message on which it stands, or the one that is named, after having been asked."""
+    return f"nbb:takedown:{request_id}:{message_id}" if message_id is not None else f"nbb:takedown:{request_id}"
+
+
 def keep() -> str:
     """Leave all as it is."""
     return "nbb:keep"
+
+
+def publish(request_id: str) -> str:
+    """Post a private result here."""
+    return f"nbb:publish:{request_id}"
 
 
 def exhibit(request_id: str, position: int) -> str:
@@ -442,3 +457,50 @@ def style_gone(style_id: int) -> str:
 def style_form(style_id: int | None = None) -> str:
     """Send the form of a style."""
     return "nbb:form:style" if style_id is None else f"nbb:form:style:{style_id}"
+
+
+# --- privacy ---
+
+FORGET: Final = re.compile(r"nbb:forget:(?P<what>data|messages)")
+"""Forgets whoever presses, after having been asked; "messages": their posts too."""
+ASK_FORGET: Final = re.compile(r"nbb:forget")
+"""Ask once more whether whoever presses wants to be forgotten."""
+
+
+def forget(*, with_messages: bool = False) -> str:
+    """Forget whoever presses."""
+    return "nbb:forget:messages" if with_messages else "nbb:forget:data"
+
+
+def ask_forget() -> str:
+    """Ask whether whoever presses wants to be forgotten."""
+    return "nbb:forget"
+
+
+# --- who may spend what ---
+
+QUOTA_DO: Final = re.compile(rf"nbb:quota:do:{_DRAFT}")
+"""Make the change that was kept."""
+QUOTA_LEAVE: Final = re.compile(r"nbb:quota:leave")
+QUOTA_RULES: Final = re.compile(r"nbb:quota:rules:(?P<page>[0-9]{1,4})")
+QUOTA_LOG: Final = re.compile(r"nbb:quota:log:(?P<page>[0-9]{1,6})")
+
+
+def quota_do(draft_id: str) -> str:
+    """Make a change, after having been asked."""
+    return f"nbb:quota:do:{draft_id}"
+
+
+def quota_leave() -> str:
+    """Make no change."""
+    return "nbb:quota:leave"
+
+
+def quota_rules(page: int) -> str:
+    """Turn to a page of a server's rules; the first is 1."""
+    return f"nbb:quota:rules:{page}"
+
+
+def quota_log(page: int) -> str:
+    """Turn to a page of the log of changes; the newest is 1."""
+    return f"nbb:quota:log:{page}"

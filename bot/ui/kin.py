@@ -19,6 +19,7 @@ ARROW = "↗\ufe0e"
 """With the sign that asks for a letter, not for the blue emoji."""
 A_PRIVATE_PICTURE = "a private picture"
 """All that is said of a relative that the person may not see."""
+A_FORGOTTEN_PICTURE = "a picture that is kept no longer"
 
 
 def headline(view: RequestView, limit: int) -> str:

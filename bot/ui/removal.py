@@ -14,7 +14,7 @@ from bot.ui.fates import at_work
 from bot.ui.kin import headline, url_of
 from bot.ui.result import ShownFile, gallery
 from bot.ui.text import plain, units
-from bot.ui.words import counted, relative, request_line
+from bot.ui.words import counted, relative, request_line, who
 
 _PROMPT_LIMIT = 600
 _REASON_LIMIT = 1000
@@ -45,13 +45,34 @@ def delete_card(view: RequestView, *, by_owner: bool, in_gallery: bool = False, 
     )
 
 
+def take_down_card(view: RequestView, *, by_owner: bool, can_post_again: bool, message_id: int) -> Card:
+    """Return the question before one message with a picture is deleted that others may only look at."""
+    one = len(view.pictures) == 1
+    things, it, they = ("picture", "this", "It stays") if one else ("pictures", "these", "They stay")
+    if by_owner:
+        stays = f"{they} in your /history, where you can post {'it' if one else 'them'} again."
+    else:
+        stays = f"Whoever made {'it' if one else 'them'} keeps {'it' if one else 'them'} in /history"
+        stays += "." if can_post_again else f", and can't post {'it' if one else 'them'} again."
+    return Card(
+        EMBER,
+        lines(f"**Delete the message with {it} {things}?**", stays),
+        row(
+            button(f"Delete {things}", ids.take_down(view.id, message_id), style=discord.ButtonStyle.danger),
+            button("Keep it" if one else "Keep them", ids.keep()),
+        ),
+    )
+
+
 def deleted_card(view: RequestView, *, by_owner: bool, deleted: int, left: int) -> Card:
     """Return what became of it: how many messages are ``deleted``, and how many I could not reach."""
     if left:
         done = "I could not delete the message: I don't reach it there. Delete it in Discord; nobody can post it again."
+        first = "**Its buttons are switched off.**"
         if by_owner:
-            done = "I could not delete the message here. Dismiss it, or delete it in Discord."
-        first = "**Taken back in part.**" if deleted else "**Its buttons are switched off.**"
+            done = "I could not delete the message here. Choose Delete under the picture once more, or dismiss it."
+            first = "**The message still stands.**"
+        first = "**Taken back in part.**" if deleted else first
         return Card(SLATE, lines(first, done))
     where = "your /history" if by_owner else "its maker's /history"
     gone = "The message is gone" if deleted else "There was no message left to delete"
@@ -63,19 +84,27 @@ def kept_card() -> Card:
     return Card(SLATE, "**All stays as it is.**")
 
 
-def publish_card(view: RequestView, position: int, channel_id: int) -> Card:
-    """Return the question before a private picture is posted to the gallery."""
+def publish_card(channel_id: int, custom_id: str, *, several: bool = False) -> Card:
+    """Return the question before a private result is shown to everyone in a channel; ``custom_id`` agrees."""
+    it = "them" if several else "it"
     return Card(
         EMBER,
         lines(
-            f"**Show this private picture to everyone in <#{channel_id}>?**",
-            "They see the picture, its prompt and your name.",
+            f"**Show {'these private pictures' if several else 'this private picture'} to everyone in "
+            f"<#{channel_id}>?**",
+            f"They see the {'pictures, their' if several else 'picture, its'} prompt and your name. "
+            f"Nobody but you can go on from {it} by a button.",
         ),
         row(
-            button("Show it to everyone", ids.exhibit(view.id, position), style=discord.ButtonStyle.primary),
-            button("Keep it private", ids.keep()),
+            button(f"Show {it} to everyone", custom_id, style=discord.ButtonStyle.primary),
+            button(f"Keep {it} private", ids.keep()),
         ),
     )
+
+
+def published_card(*, several: bool = False) -> Card:
+    """Return what is said when a private result was posted."""
+    return Card(SLATE, f"**Everyone here can see {'them' if several else 'it'} now.**")
 
 
 # --- reports ---
@@ -112,8 +141,8 @@ def report_card(
     """
     which = f" · {place[0]} of {place[1]}" if place is not None else ""
     about = fine(
-        f"by <@{report.reporter_id}> {relative(report.created_at_ms)}",
-        f"made by <@{view.user_id}> · {request_line(view)} · ref {view.reference}" if view is not None else None,
+        f"by {who(report.reporter_id)} {relative(report.created_at_ms)}",
+        f"made by {who(view.user_id)} · {request_line(view)} · ref {view.reference}" if view is not None else None,
         _link(view) if view is not None else None,
         _handled(report),
     )
@@ -125,9 +154,9 @@ def report_card(
     is_open = report.state is ReportState.OPEN
     return Card(
         EMBER if is_open else SLATE,
-        lines(f"**{'Reported' if is_open else 'Handled'}**{which}: {reason}"),
+        lines(f"**{'Reported' if is_open else 'Handled'}**{which}{f': {reason}' if report.reason else ''}"),
         shown,
-        headline(view, room) if view is not None else None,
+        headline(view, room) if view is not None and not view.forgotten else None,
         about,
         row(
             button("Delete picture", ids.report_delete(report.id), style=discord.ButtonStyle.danger),
@@ -146,7 +175,7 @@ def _handled(report: ReportRow) -> str | None:
     if report.state is ReportState.OPEN or report.handled_at_ms is None:
         return None
     what = "deleted" if report.state is ReportState.DELETED else "dismissed"
-    return f"{what} by <@{report.handled_by}> {relative(report.handled_at_ms)}"
+    return f"{what} by {who(report.handled_by or 0)} {relative(report.handled_at_ms)}"
 
 
 def _link(view: RequestView) -> str | None:

@@ -12,8 +12,9 @@ from bot.generations.lineage import own_prompt
 from bot.generations.settling import WRITE_OFF_AFTER_S
 from bot.generations.states import PictureState
 from bot.generations.values import PictureView, RequestView
+from bot.ui import ids
 from bot.ui.actions import controls, dimensions
-from bot.ui.card import BANANA, Card, fine, lines
+from bot.ui.card import BANANA, Card, button, fine, lines, row
 from bot.ui.fates import absent, at_work, came, fate_lines
 from bot.ui.kin import from_parent, headline
 from bot.ui.progress import cancel_button
@@ -61,6 +62,22 @@ def result_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
         ),
         *controls(view, more=[cancel_button(view)], deletable=True),
     )
+
+
+def look_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
+    """Return pictures that their owner shows where nobody else may go on from them: to look at, and to delete."""
+    return Card(
+        BANANA,
+        gallery(view, files),
+        f"**{headline(view, _PROMPT_LIMIT)}**",
+        fine(f"by <@{view.user_id}> · {request_line(view)}", _fitted(view, files, more=False)),
+        take_down_row(view),
+    )
+
+
+def take_down_row(view: RequestView) -> ui.ActionRow[Any] | None:
+    """Return the one button of what others may only look at."""
+    return row(button("Delete", ids.take_down(view.id)))
 
 
 def full_card(view: RequestView, files: Sequence[ShownFile]) -> Card:
@@ -144,15 +161,18 @@ def _still_coming(view: RequestView) -> str | None:
     return f"{counted(len(waiting), 'more picture')} {'is' if one else 'are'} {doing} and {where}."
 
 
-def _fitted(view: RequestView, files: Sequence[ShownFile]) -> str | None:
+def _fitted(view: RequestView, files: Sequence[ShownFile], *, more: bool = True) -> str | None:
+    """Say which pictures were made smaller, and with ``more`` how to get them larger."""
     smaller = [file.position for file in files if file.fitted]
     if not smaller:
         return None
     kept = {picture.position for picture in came(view) if picture.path is not None}
     # What a person may be sent depends on their own limit, so the original itself can't be promised.
-    more = "Full size, under More, gives the most that Discord lets me send you" if kept.issuperset(smaller) else None
+    full = "Full size, under More, gives the most that Discord lets me send you" if kept.issuperset(smaller) else None
     which = ""
     if len(smaller) < len(files):
         which = f": picture{'s' if len(smaller) > 1 else ''} {listed([str(position) for position in smaller])}"
     said = f"Made smaller to fit Discord's upload limit{which}"
-    return f"{said}. {more}." if more else f"{said}; what was larger is no longer kept."
+    if not more:
+        return f"{said}."
+    return f"{said}. {full}." if full else f"{said}; what was larger is no longer kept."

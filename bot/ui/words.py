@@ -76,6 +76,11 @@ def day(at_ms: int) -> str:
     return f"<t:{at_ms // 1000}:D>"
 
 
+def who(user_id: int) -> str:
+    """Return a person as a mention, or that they asked to be forgotten."""
+    return f"<@{user_id}>" if user_id > 0 else "somebody who asked to be forgotten"
+
+
 def listed(items: Sequence[str]) -> str:
     """["1", "2", "3"] → "1, 2 and 3"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

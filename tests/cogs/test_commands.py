@@ -18,8 +18,8 @@ from tests.ui_limits import units
 
 MENDED = "Use the usual resolution · 3 credits"
 COMMANDS = {
-    *("imagine", "cancel", "history", "show", "queue", "credits", "preferences", "tray", "about", "help"),
-    *("setup", "settings", "ban", "unban", "bans"),
+    *("imagine", "cancel", "history", "show", "queue", "credits", "preferences", "tray", "privacy", "about", "help"),
+    *("setup", "settings", "ban", "unban", "bans", "quota"),
 }
 MENUS = {"Use as reference", "Add to my tray"}
 

@@ -98,7 +98,15 @@ async def test_a_private_one_is_shown_by_its_owner_alone_and_after_asking(discor
     await world.click(world.alice, asked.response, "Show it to everyone")
     (shown,) = world.messages(gallery)
     assert len(pictures_of(shown)) == 1
-    assert labels_of(shown) == [] == selects_of(shown), "nobody else makes anything of it"
+    assert (labels_of(shown), selects_of(shown)) == (["Delete"], []), "nobody else makes anything of it"
+    refused = await world.click(world.member("bob"), shown, "Delete")
+    assert "Only whoever made this, or a moderator" in text_of(refused.response)
+    world.channel = gallery
+    asked = await world.click(moderator, shown, "Delete")
+    await world.click(moderator, asked.response, "Delete picture")
+    assert world.messages(gallery) == []
+    refused = await more(world, world.alice, source, POST)
+    assert "Only whoever made this" in text_of(refused.response), "a moderator took it away"
 
 
 async def test_an_answer_that_was_lost_does_not_make_a_second_post(discord_world: DiscordWorld) -> None:

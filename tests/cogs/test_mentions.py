@@ -283,7 +283,7 @@ async def test_who_may_not_use_apps_here_may_not_by_a_mention(discord_world: Dis
     world.channel = channel
     await world.say(world.alice, f"{world.mention} a cat", files=files("cat.png"))
     await world.idle()
-    assert "You may not use apps in this channel" in words(world)
+    assert "You may not use /imagine in this channel" in words(world)
     assert world.tasks("a cat") == []
 
 

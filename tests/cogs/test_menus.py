@@ -144,19 +144,20 @@ async def test_somebody_elses_private_result_can_not_be_used(discord_world: Disc
     from simcord.builders import ChannelHandle
 
     mallory = world.member("mallory")
-    root = mallory._resolve_root(USE, 3, world.channel.id)
-    data = {
-        "id": root["id"],
-        "name": root["name"],
-        "type": 3,
-        "target_id": str(secret.id),
-        "resolved": {"messages": {str(secret.id): dict(serializers.message_payload(world.env.backend, secret))}},
-    }
-    channel = ChannelHandle(world.env, mallory.guild, world.env.backend.get_channel(world.channel.id))
-    forged = await _dispatch_actor_interaction(mallory, 2, channel, data)
-    assert forged.modal is None
-    assert "is somebody else's private picture" in said(forged)
-    assert "There is no picture in that message that I can use" in said(forged)
+    for menu in (USE, ADD):
+        root = mallory._resolve_root(menu, 3, world.channel.id)
+        data = {
+            "id": root["id"],
+            "name": root["name"],
+            "type": 3,
+            "target_id": str(secret.id),
+            "resolved": {"messages": {str(secret.id): dict(serializers.message_payload(world.env.backend, secret))}},
+        }
+        channel = ChannelHandle(world.env, mallory.guild, world.env.backend.get_channel(world.channel.id))
+        forged = await _dispatch_actor_interaction(mallory, 2, channel, data)
+        assert forged.modal is None
+        assert "is somebody else's private picture" in said(forged)
+        assert "There is no picture in that message that I can use" in said(forged)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,12 @@ async def test_deleting_a_private_one_after_a_restart_is_told_honestly(discord_w
     await world.restart_client()
     question = asked.followups[0]
     await world.click(world.alice, question, "Delete picture")
-    assert "Dismiss it" in text_of(question)
+    assert "**The message still stands.**" in text_of(question)
+    assert "Choose Delete under the picture once more" in text_of(question)
+    question = (await more(world, world.alice, source, "Delete")).followups[0]
+    await world.click(world.alice, question, "Delete picture")
+    assert "**Deleted.**" in text_of(question)
+    assert source.id not in world.env.backend.messages[world.channel.id]
 
 
 async def test_a_message_that_is_gone_already(discord_world: DiscordWorld) -> None:

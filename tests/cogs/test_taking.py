@@ -89,7 +89,7 @@ async def test_a_notice_that_could_not_be_said_is_said_later(discord_world: Disc
 
 async def test_a_double_click_posts_once(discord_world: DiscordWorld) -> None:
     world = discord_world
-    await world.imagine("only for me", private=True)
+    await world.imagine("once is enough")
     await world.idle()
     shown = await world.slash(world.alice, "history")
     page = await world.core.generations.history(user_id=world.alice.id, guild_id=world.guild.id, page=1)
@@ -106,7 +106,7 @@ async def test_a_double_click_posts_once(discord_world: DiscordWorld) -> None:
 
 async def test_what_could_not_be_posted_can_be_pressed_again(discord_world: DiscordWorld) -> None:
     world = discord_world
-    await world.imagine("not at once", private=True)
+    await world.imagine("not at once")
     await world.idle()
     shown = await world.slash(world.alice, "history")
     page = await world.core.generations.history(user_id=world.alice.id, guild_id=world.guild.id, page=1)

@@ -288,3 +288,29 @@ async def test_ephemeral_answers_are_pressed_changed_and_deleted_by_their_token(
     assert (await bare.call("DELETE", path)).status == 204
     assert bare.wire.books.messages[asked.message_id or 0].deleted_ms is not None
     assert bare.wire.books.requests[-1].route == "delete_original"
+
+
+async def test_what_admins_set_for_commands_is_read_and_told(bare: Bare) -> None:
+    (paint,) = await bare.register(PAINT)
+    path = f"/applications/{bare.application}/guilds/{bare.guild}/commands/permissions"
+    assert (await bare.call("GET", path)).body == []
+    async with listening(bare) as ear:
+        await identified(bare, ear, 0)  # no intent is needed for it
+        bare.wire.people.set_command_permissions(bare.guild, "paint", people={bare.alice: False})
+        told = await ear.frame(event="APPLICATION_COMMAND_PERMISSIONS_UPDATE")
+        bare.wire.people.set_command_permissions(bare.guild, channels={bare.guild - 1: True})
+    of_command = {
+        "id": paint["id"],
+        "application_id": str(bare.application),
+        "guild_id": str(bare.guild),
+        "permissions": [{"id": str(bare.alice), "type": 2, "permission": False}],
+    }
+    assert told["d"] == of_command
+    every = {"id": str(bare.guild - 1), "type": 3, "permission": True}
+    of_app = {**of_command, "id": str(bare.application), "permissions": [every]}
+    assert (await bare.call("GET", path)).body == [of_command, of_app]
+    with pytest.raises(ValueError, match="override-denied"):
+        await bare.wire.slash(bare.alice, bare.channel, "paint", prompt="a lake", image=("a.png", picture()))
+    other = bare.wire.people.add_guild("Elsewhere", bot=False)
+    refused = await bare.call("GET", path.replace(str(bare.guild), str(other)))
+    assert refused.error == (403, 50001)

@@ -12,7 +12,18 @@ from simcord.backend.errors import BackendError, SetupError
 
 from bot.sandbox.wire import WireFault, WireFaultKind
 from tests.crash.pictures import image
-from tests.crash.ways import Again, Command, Confirmation, Edit, Mention, MentionInReply, Menu, Way
+from tests.crash.ways import (
+    Again,
+    Command,
+    Confirmation,
+    Edit,
+    Mention,
+    MentionInReply,
+    Menu,
+    Tray,
+    Variations,
+    Way,
+)
 from tests.crash.world import Ask, World
 
 DAY_S = 24 * 3600
@@ -153,6 +164,16 @@ SCENARIOS = (
         way=Again(),
         options={"image_1": image("red")},
         short=("after commit Acceptance.accept", "landed discord callback", "before commit Generations.acknowledged"),
+    ),
+    Scenario(
+        name="Variations, under More",
+        way=Variations(),
+        short=("landed discord callback", "after commit Acceptance.accept", "before commit Generations.acknowledged"),
+    ),
+    Scenario(
+        name="the tray, its form sent after a restart",
+        way=Tray(),
+        short=("landed discord callback", "after commit Acceptance.accept", "landed rivya reference #1"),
     ),
     Scenario(
         name="Edit, its form sent after a restart",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -59,6 +60,18 @@ class Again(Way):
     async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Ask) -> Ask:
         """Press it."""
         return _asked(world, prompt, await _press(world, begun.interaction, "nbb:redo:.*"))
+
+
+class Variations(Again):
+    """The choice under More: four at once, at the price that it names."""
+
+    count = 4
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Ask) -> Ask:
+        """Choose it."""
+        message_id = begun.interaction.message_id or 0
+        chosen = await world.wire.select(world.members[0], message_id, "nbb:more:.*", ["variations.32"])
+        return _asked(world, prompt, chosen, count=self.count)
 
 
 class Form(Way):
@@ -127,6 +140,35 @@ class Menu(Form):
         again = await self.ask(world, ask.prompt, {}, begun)
         again.expected = "1 fetched"
         return again
+
+
+class Tray(Form):
+    """The form over what lies in one's tray."""
+
+    batch = 20
+
+    def __init__(self) -> None:
+        self._one_at_a_time = asyncio.Lock()
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord:
+        """Collect somebody's images, and have the form opened."""
+        async with self._one_at_a_time:
+            posted = await _posted_by_somebody(world)
+            collected = await world.wire.message_menu(world.members[0], posted, "Add to my tray")
+            assert await world.until(lambda: _words(world, collected))
+            shown = await world.wire.slash(world.members[0], world.channel, "tray")
+            assert await world.until(lambda: "Your tray" in _words(world, shown))
+            opened = await _press(world, shown, "nbb:tray:use")
+            assert await world.until(lambda: opened.modal)
+        return opened
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: InteractionRecord) -> Ask:
+        """Send it off."""
+        return await self.send(world, prompt, begun)
+
+    async def ask_again(self, world: World, ask: Ask, begun: InteractionRecord) -> Ask | None:
+        """Send it off again, if it is still open."""
+        return await self.again(world, ask, begun)
 
 
 class Confirmation(Way):

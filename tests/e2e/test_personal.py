@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from bot.sandbox.wire import InteractionRecord, WireServer
+from bot.sandbox.wire import InteractionRecord, MessageRecord, WireServer
 from tests.e2e.program import PATIENCE_S, audited, both, running, until_said
 
 ALLOWANCE = "40"
@@ -101,6 +102,60 @@ async def test_where_the_token_is_dead_it_comes_by_direct_message_and_by_no_chan
         assert rivya.books.total_charged == 3 * PICTURE_CREDITS
         report = await audited(tmp_path)
         assert (report.findings, report.open_holds) == ((), 0)
+
+
+async def test_delete_takes_it_away_wherever_it_stands(tmp_path: Path) -> None:
+    async with both(task_s=(1.0, 1.5)) as (wire, rivya):
+        places = Places(wire)
+        async with running(tmp_path, wire, rivya, PERSONAL_CREDITS_PER_MONTH="60"):
+            spots = {"directly": places.direct, "between us": places.between, "for me alone": places.foreign}
+            *found, late = await asyncio.gather(
+                *(places.painted(places.alice, spots[words], words, private="alone" in words) for words in spots),
+                places.painted(places.alice, places.foreign, "until a restart"),
+            )
+            made = dict(zip(spots, found, strict=True))
+            for words, asked in made.items():
+                if asked.channel_id != places.direct and not asked.ephemeral:
+                    refused = await _delete(wire, places.bob, asked.message_id or 0)
+                    assert "Only whoever made this" in refused.text
+                question = await _delete(wire, places.alice, asked.message_id or 0)
+                assert question.ephemeral
+                assert wire.books.pictures(containing=words), "it is asked first"
+                await wire.click(places.alice, question.id, "nbb:delete:.*")
+                await wire.until(lambda question=question: "Deleted." in question.text, PATIENCE_S)
+                assert wire.books.pictures(containing=words) == []
+            before = await _delete(wire, places.alice, late.message_id or 0)
+        async with running(tmp_path, wire, rivya, PERSONAL_CREDITS_PER_MONTH="60"):
+            # The press that could have deleted it is forgotten; the next one can.
+            await wire.click(places.alice, before.id, "nbb:delete:.*")
+            await wire.until(lambda: "Choose Delete under the picture once more" in before.text, PATIENCE_S)
+            question = await _delete(wire, places.alice, late.message_id or 0)
+            await wire.click(places.alice, question.id, "nbb:delete:.*")
+            await wire.until(lambda: "Deleted." in question.text, PATIENCE_S)
+            assert wire.books.pictures(containing="until a restart") == []
+            history = await wire.slash(places.alice, places.direct, "history")
+            for words in (*made, "until a restart"):
+                await until_said(wire, history, words)
+        assert places.posted_in(places.foreign) == places.posted_in(places.between) == []
+        assert rivya.books.total_charged == 4 * PICTURE_CREDITS
+        report = await audited(tmp_path)
+        assert (report.findings, report.open_holds) == ((), 0)
+
+
+async def _delete(wire: WireServer, user: int, message_id: int) -> MessageRecord:
+    """Choose Delete, and return what it is answered with: by itself, or beside the message that stays."""
+    chosen = await wire.select(user, message_id, "nbb:more:.*", ["delete"])
+
+    def answer() -> MessageRecord | None:
+        ids = [*chosen.followup_ids, *([chosen.message_id] if chosen.message_id != message_id else [])]
+        return next(
+            (wire.books.messages[one] for one in ids if one is not None and wire.books.messages[one].text), None
+        )
+
+    await wire.until(answer, PATIENCE_S)
+    found = answer()
+    assert found is not None
+    return found
 
 
 async def test_where_it_is_off_commands_are_for_servers_and_what_is_forged_is_refused(tmp_path: Path) -> None:

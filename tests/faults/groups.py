@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby
 
-from tests.faults import discord_rows, rivya_rows, trouble_rows
+from tests.faults import discord_rows, rivya_rows, trouble_rows, way_rows
 from tests.faults.rows import Group
 
-GROUPS: tuple[Group, ...] = (*rivya_rows.GROUPS, *discord_rows.GROUPS, *trouble_rows.GROUPS)
+GROUPS: tuple[Group, ...] = (*rivya_rows.GROUPS, *discord_rows.GROUPS, *trouble_rows.GROUPS, *way_rows.GROUPS)
 
 _AT_EACH_CALL = ("error 400", "error 429", "error 500", "bare 502, done", "lost after", "malformed")
 _SHORT = {
@@ -47,6 +47,9 @@ _SHORT = {
     "Discord direct": ("open_dm reset", "send to a direct channel reset, done"),
     "Discord ping": ("ping, send 500",),
     "Discord time-outs": ("callback time-out, done", "card, edit time-out"),
+    "Ways, acknowledgement": ("form, callback reset, done", "mention, reply reset, done"),
+    "Ways, posting": ("button, result, edit reset, done", "mention, own message, send reset, done"),
+    "Ways, create": ("menu, create lost after", "confirmation, create bare 502, done"),
     "Trouble with rights": (
         "Attach Files taken away (50013)",
         "View Channel taken away, token dead, direct messages closed",

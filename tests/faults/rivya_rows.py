@@ -22,14 +22,22 @@ FAST = 60.0
 """For rows that wait for long. Not faster: what is not acknowledged within a minute is void."""
 
 
-def _once(route: str) -> dict[str, Fault]:
+def refusals(route: str, status: int) -> int:
+    """Return how many calls must be refused so that nothing comes of it: a reference goes up early, and once more."""
+    return len(REFERENCES) + 1 if route == "upload" and status in {*_REFUSALS, 409} else 1
+
+
+def once(route: str) -> dict[str, Fault]:
     """Return what may go wrong with one call, by name, but for what closes the account and for time-outs."""
 
     def of(kind: FaultKind, **values: Any) -> Fault:
         return Fault(kind=kind, route=route, **values)
 
     return {
-        **{f"error {status}": of(FaultKind.ERROR, status=status) for status in (400, 404, 409, 429, 500, 503)},
+        **{
+            f"error {status}": of(FaultKind.ERROR, status=status, times=refusals(route, status))
+            for status in (400, 404, 409, 429, 500, 503)
+        },
         "error 500, done": of(FaultKind.ERROR, status=500, effect=True),
         "bare 502": of(FaultKind.BARE_ERROR, status=502),
         "bare 502, done": of(FaultKind.BARE_ERROR, status=502, effect=True),
@@ -41,7 +49,7 @@ def _once(route: str) -> dict[str, Fault]:
     }
 
 
-def _expected(route: str, name: str) -> str:
+def expected_of(route: str, name: str) -> str:
     status = int(name.removeprefix("error ")) if name.startswith("error ") and name[6:].isdigit() else None
     if route not in {"upload", "create"}:
         return PICTURE  # it is made, and asked for until it is here
@@ -58,10 +66,10 @@ def _rows(route: str) -> tuple[Row, ...]:
             name=f"{route} {name}",
             rivya=(fault,),
             options=options,
-            expected=_expected(route, name),
-            says="never sent twice" if _expected(route, name) == UNKNOWN else "",
+            expected=expected_of(route, name),
+            says="never sent twice" if expected_of(route, name) == UNKNOWN else "",
         )
-        for name, fault in _once(route).items()
+        for name, fault in once(route).items()
     ]
     several = Fault(kind=FaultKind.ERROR, route=route, status=503, times=6)
     rows += [
@@ -136,7 +144,7 @@ def _account_rows() -> tuple[Row, ...]:
             rows.append(
                 Row(
                     name=f"{route} error {status}",
-                    rivya=(Fault(kind=FaultKind.ERROR, route=route, status=status),),
+                    rivya=(Fault(kind=FaultKind.ERROR, route=route, status=status, times=refusals(route, status)),),
                     options=REFERENCES if route == "upload" else {},
                     expected=failed(code) if ends else PICTURE,
                     after=_goes_on,
@@ -315,7 +323,7 @@ _PATIENCE = (
 def _start_rows() -> tuple[Row, ...]:
     """Credits and models are asked for at the start; one row strikes both."""
     rows = []
-    for name, fault in {**_once("credits"), **_account_faults()}.items():
+    for name, fault in {**once("credits"), **_account_faults()}.items():
         other = Fault(**{**vars(fault), "route": "models"})
         rows.append(Row(name=f"credits and models {name}", rivya=(fault, other), asleep=True, after=_goes_on))
     return tuple(rows)

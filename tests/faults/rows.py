@@ -9,6 +9,7 @@ from typing import Any
 from bot.sandbox.rivya import Fault
 from bot.sandbox.wire import WireFault, WireFaultKind
 from tests.crash.pictures import image
+from tests.crash.ways import Way
 from tests.crash.world import SPEED, Ask, World
 
 Deed = Callable[[World, Ask], Awaitable[Any]]
@@ -33,7 +34,8 @@ class Row:
 
     ``before`` happens first, ``meddle`` while the request is in work, ``after`` when it has come to rest and whatever
     was wrong is well again by ``heal``. Every fault must have struck, and every deed must have been done. ``says`` are
-    words that the person must have been shown. ``asleep``: the bot is killed while the request is painted, and
+    words that the person must have been shown. ``way``: how it is asked for, where it is not by /imagine; what it
+    begins from is there before the faults are. ``asleep``: the bot is killed while the request is painted, and
     started again under the faults.
     """
 
@@ -47,6 +49,7 @@ class Row:
     heal: Callable[[World], Any] | None = None
     after: Deed | None = None
     says: str = ""
+    way: Way | None = None
     asleep: bool = False
 
 

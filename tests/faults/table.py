@@ -84,13 +84,19 @@ async def _strike(world: World, group: Group, row: Row, prompt: str, verdict: Ve
         return [fault for fault in (*row.rivya, *row.wire) if struck[fault] < (fault.times or 1)]
 
     await _do(row.before, world)
+    # Each row has its own person: discord.py remembers a channel for direct messages once it is open.
+    member = world.wire.people.add_member(world.guild, f"member{len(world.members)}")
+    world.members.append(member)
+    begun = None
+    if row.way is not None:  # the first of the members is who acts there
+        world.members.remove(member)
+        world.members.insert(0, member)
+        begun = await row.way.begin(world, prompt, row.options)
     if not row.asleep:
         _arm(world, row)
     if group.fresh:
         await world.start()
-    # Each row has its own person: discord.py remembers a channel for direct messages once it is open.
-    world.members.append(world.wire.people.add_member(world.guild, f"member{len(world.members)}"))
-    ask = await _ask(world, row, prompt)
+    ask = await _ask(world, row, prompt, begun)
     verdict.rounds += 1
     if row.asleep:
         await world.until(lambda: _is_painting(world, ask))
@@ -121,8 +127,13 @@ async def _strike(world: World, group: Group, row: Row, prompt: str, verdict: Ve
         verdict.complain("silent", ask, "what was to follow did not")
 
 
-async def _ask(world: World, row: Row, prompt: str) -> Ask:
+async def _ask(world: World, row: Row, prompt: str, begun: Any) -> Ask:
     """Ask; where the machine is so slow that the bot takes nothing, ask again, as a person would."""
+    if row.way is not None:
+        ask = await row.way.ask(world, prompt, row.options, begun)
+        ask.expected = row.expected
+        await world.until(partial(_is_decided, world, ask))
+        return ask
     while True:
         ask = await world.ask(-1, prompt, **row.options)
         ask.expected = row.expected
@@ -193,11 +204,11 @@ def _is_painting(world: World, ask: Ask) -> bool:
 
 
 def _was_said(world: World, ask: Ask, words: str) -> bool:
+    answer = world.answer_to(ask)
     return any(
         words in version.text
         for message in world.wire.books.messages.values()
-        if message.author_id == world.wire.bot_id
-        and (ask.prompt in message.versions[-1].text or message.id == ask.interaction.message_id)
+        if message.author_id == world.wire.bot_id and (ask.prompt in message.versions[-1].text or message is answer)
         for version in message.versions
     )
 

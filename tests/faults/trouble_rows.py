@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from bot.sandbox.rivya import Fault, FaultKind
-from bot.sandbox.wire import WireFault, WireFaultKind
+from bot.sandbox.wire import MessageRecord, WireFault, WireFaultKind
 from tests.crash.world import Ask, World
 from tests.faults.discord_rows import let_the_token_die
 from tests.faults.rows import KEPT, REFERENCES, VOID, WITHDRAWN, Deed, Group, Row, wire_faults
@@ -22,7 +22,7 @@ MOST_ASKS = 8
 _ALL = ["view_channel", "send_messages", "attach_files"]
 
 
-def _painting(*deeds: Callable[[World, Ask], Any]) -> Deed:
+def painting(*deeds: Callable[[World, Ask], Any]) -> Deed:
     """Do all of ``deeds`` once the picture is being painted and its card stands."""
 
     async def meddle(world: World, ask: Ask) -> bool:
@@ -49,7 +49,7 @@ def _taken(deed: Callable[[World, Ask], Any]) -> Deed:
 
 
 def _has_card(world: World, ask: Ask) -> bool:
-    message = world.wire.books.messages.get(ask.interaction.message_id or 0)
+    message = world.answer_to(ask)
     return message is not None and bool(message.text)
 
 
@@ -72,11 +72,11 @@ def _remove_the_bot(world: World, _ask: Ask) -> None:
     world.wire.people.remove_bot(world.guild)
 
 
-def _in_a_channel_of_its_own(world: World) -> None:
+def in_a_channel_of_its_own(world: World) -> None:
     world.channel = world.wire.people.add_channel(world.guild)
 
 
-def _well_again(world: World) -> None:
+def well_again(world: World) -> None:
     """Give the bot its rights back, and a channel to work in."""
     if not world.wire._backend.bot_in(world.guild):
         world.wire.people.add_bot(world.guild)
@@ -100,101 +100,102 @@ def _notices(world: World, ask: Ask) -> list[int]:
     return [id_ for id_ in ask.interaction.followup_ids if _NOTICE in messages[id_].text and messages[id_].ephemeral]
 
 
-async def _comes_directly(world: World, ask: Ask) -> bool:
+async def comes_directly(world: World, ask: Ask) -> bool:
     """The picture has come to where only its person sees it."""
-    direct = world.wire.people.direct_channel(ask.interaction.user_id)
+    user_id = ask.source.author_id if isinstance(ask.source, MessageRecord) else ask.source.user_id
+    direct = world.wire.people.direct_channel(user_id)
     return [message.channel_id for message in world.wire.books.pictures(containing=ask.prompt)] == [direct]
 
 
 _RIGHTS = (
-    Row(name="Send Messages taken away", meddle=_painting(_deny("send_messages"))),
-    Row(name="Attach Files taken away (50013)", meddle=_painting(_deny("attach_files"))),
-    Row(name="View Channel taken away (50001)", meddle=_painting(_deny("view_channel"))),
+    Row(name="Send Messages taken away", meddle=painting(_deny("send_messages"))),
+    Row(name="Attach Files taken away (50013)", meddle=painting(_deny("attach_files"))),
+    Row(name="View Channel taken away (50001)", meddle=painting(_deny("view_channel"))),
     *(
         Row(
             name=f"{right} taken away, token dead",
-            meddle=_painting(_deny(name), let_the_token_die),
-            after=_comes_directly,
+            meddle=painting(_deny(name), let_the_token_die),
+            after=comes_directly,
         )
         for right, name in (("Attach Files", "attach_files"), ("View Channel", "view_channel"))
     ),
     Row(
         name="View Channel taken away, token dead, direct messages closed",
-        meddle=_painting(_deny("view_channel"), let_the_token_die, _close_direct_messages),
+        meddle=painting(_deny("view_channel"), let_the_token_die, _close_direct_messages),
         expected=KEPT,
         after=_is_told_at_the_next_use,
     ),
     Row(
         name="private, token dead, direct messages closed",
         options={"private": True},
-        meddle=_painting(let_the_token_die, _close_direct_messages),
+        meddle=painting(let_the_token_die, _close_direct_messages),
         expected=KEPT,
         after=_is_told_at_the_next_use,
     ),
     Row(
         name="channel deleted (10003)",
-        before=_in_a_channel_of_its_own,
-        meddle=_painting(lambda world, ask: world.wire.people.delete_channel(ask.interaction.channel_id)),
-        after=_comes_directly,
+        before=in_a_channel_of_its_own,
+        meddle=painting(lambda world, ask: world.wire.people.delete_channel(ask.interaction.channel_id)),
+        after=comes_directly,
     ),
     Row(
         name="channel deleted before there is a card",
-        before=_in_a_channel_of_its_own,
+        before=in_a_channel_of_its_own,
         wire=(WireFault(kind=WireFaultKind.ERROR, route="edit_original", files=False, status=503, times=None),),
         meddle=_taken(lambda world, ask: world.wire.people.delete_channel(ask.interaction.channel_id)),
-        after=_comes_directly,
+        after=comes_directly,
     ),
     Row(
         name="private, channel deleted",
-        before=_in_a_channel_of_its_own,
+        before=in_a_channel_of_its_own,
         options={"private": True},
-        meddle=_painting(lambda world, ask: world.wire.people.delete_channel(ask.interaction.channel_id)),
-        after=_comes_directly,
+        meddle=painting(lambda world, ask: world.wire.people.delete_channel(ask.interaction.channel_id)),
+        after=comes_directly,
     ),
     Row(
         name="channel deleted, token dead",
-        before=_in_a_channel_of_its_own,
-        meddle=_painting(
+        before=in_a_channel_of_its_own,
+        meddle=painting(
             let_the_token_die, lambda world, ask: world.wire.people.delete_channel(ask.interaction.channel_id)
         ),
-        after=_comes_directly,
+        after=comes_directly,
     ),
     Row(
         name="message deleted (10008)",
-        meddle=_painting(lambda world, ask: world.wire.people.delete_message(ask.interaction.message_id or 0)),
+        meddle=painting(lambda world, ask: world.wire.people.delete_message(ask.interaction.message_id or 0)),
         expected=WITHDRAWN,
     ),
     Row(
         name="message deleted, token dead",
-        meddle=_painting(
+        meddle=painting(
             let_the_token_die, lambda world, ask: world.wire.people.delete_message(ask.interaction.message_id or 0)
         ),
         expected=WITHDRAWN,
     ),
-    Row(name="token dead (50027)", meddle=_painting(let_the_token_die)),
+    Row(name="token dead (50027)", meddle=painting(let_the_token_die)),
     Row(
         name="private, token dead (50027)",
         options={"private": True},
-        meddle=_painting(let_the_token_die),
-        after=_comes_directly,
+        meddle=painting(let_the_token_die),
+        after=comes_directly,
     ),
     Row(
         name="two pictures, Attach Files taken away, token dead",
         options={"count": 2},
         expected="2 fetched",
-        meddle=_painting(_deny("attach_files"), let_the_token_die),
-        after=_comes_directly,
+        meddle=painting(_deny("attach_files"), let_the_token_die),
+        after=comes_directly,
     ),
-    Row(name="bot removed from the server", meddle=_painting(_remove_the_bot), heal=_well_again),
+    Row(name="bot removed from the server", meddle=painting(_remove_the_bot), heal=well_again),
     Row(
         name="bot removed from the server, token dead",
-        meddle=_painting(let_the_token_die, _remove_the_bot),
+        meddle=painting(let_the_token_die, _remove_the_bot),
         expected=KEPT,
         after=_is_told_at_the_next_use,
     ),
     Row(
         name="bot removed and back before the picture is made",
-        meddle=_painting(let_the_token_die, _remove_the_bot, lambda world, _: _well_again(world)),
+        meddle=painting(let_the_token_die, _remove_the_bot, lambda world, _: well_again(world)),
     ),
 )
 
@@ -239,7 +240,7 @@ def _notice_rows() -> tuple[Row, ...]:
                 Row(
                     name=f"notice of a kept picture, followup {name}",
                     options={"private": True},
-                    meddle=_painting(let_the_token_die, _close_direct_messages),
+                    meddle=painting(let_the_token_die, _close_direct_messages),
                     expected=KEPT,
                     after=partial(_is_told_in_spite_of, fault),
                 )
@@ -427,9 +428,9 @@ def _command_rows() -> tuple[Row, ...]:
 
 
 GROUPS = (
-    Group(name="Trouble with rights", rows=_with_healing(_RIGHTS, _well_again)),
+    Group(name="Trouble with rights", rows=_with_healing(_RIGHTS, well_again)),
     Group(name="Trouble with acknowledging", rows=_TOO_LATE),
-    Group(name="Trouble with notices", rows=_with_healing(_notice_rows(), _well_again)),
+    Group(name="Trouble with notices", rows=_with_healing(_notice_rows(), well_again)),
     Group(name="Trouble with the connection", rows=_CONNECTION),
     Group(name="Trouble with the token", rows=_TOKEN),
     Group(name="Trouble with size", rows=_large_rows(), variants={"quick_pictures": False}),

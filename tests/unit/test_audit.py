@@ -228,6 +228,41 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("request_account", "UPDATE requests SET user_id = 5 WHERE id = 'made'", "Request made is paid by account 1"),
     ("request_account", "UPDATE requests SET guild_id = NULL WHERE id = 'made'", "Request made"),
     ("request_account", "UPDATE accounts SET kind = 'loss' WHERE id = 3", "Request lost"),
+    (
+        "forgotten_words",
+        "UPDATE requests SET forgotten_at_ms = 1 WHERE id = 'made'",
+        "Request made was to be forgotten",
+    ),
+    (
+        "forgotten_words",
+        "UPDATE requests SET forgotten_at_ms = 1, prompt = '' WHERE id = 'made'; "
+        "INSERT INTO attempts (picture_id, number, idempotency_key, body, committed_at_ms) "
+        "VALUES ('made-1', 1, 'k', 'a prompt', 1)",
+        "or what was sent of it",
+    ),
+    (
+        "forgotten_files",
+        "UPDATE requests SET forgotten_at_ms = 1, prompt = '' WHERE id = 'made'; "
+        "UPDATE pictures SET path = 'results/x.png' WHERE id = 'made-2'",
+        "still speaks of a picture",
+    ),
+    (
+        "forgotten_early",
+        "UPDATE requests SET forgotten_at_ms = 1, prompt = '' WHERE id = 'open'",
+        "Request open was forgotten while its picture open-1 was held",
+    ),
+    (
+        "body_emptied",
+        "INSERT INTO attempts (picture_id, number, idempotency_key, body, committed_at_ms) "
+        "VALUES ('made-1', 1, 'k', x'', 1)",
+        "sent for picture made-1 (attempt 1) is gone",
+    ),
+    (
+        "forgetting_stuck",
+        f"INSERT INTO forgettings (with_messages, asked_at_ms) VALUES (0, {NOW_MS - 2 * 86_400_000})",
+        "asked 48 hours ago to be forgotten (number 1)",
+    ),
+    ("forgotten_owner", "INSERT INTO forgotten_owners VALUES (1, 'hash', 1)", "Account 1 has an owner, and a hash"),
     ("deleted", "DELETE FROM entries WHERE id = 15", "Of 15 rows that were written to entries 14 are there; id 15"),
     ("deleted", "DELETE FROM entries WHERE id IN (1, 5)", "13 are there; id 1 "),
     ("deleted", "DELETE FROM legs WHERE id = 2", "written to legs"),
@@ -255,6 +290,10 @@ def test_every_rule_has_its_damage() -> None:
 async def test_owners_may_be_forgotten(books: Path) -> None:
     with stranger(books) as connection:
         connection.execute("DELETE FROM account_owners WHERE account_id = 1")
+        connection.execute("UPDATE requests SET user_id = -1 WHERE account_id = 1")
+    assert (await looked_at(books)).clean
+    with stranger(books) as connection:  # and their account may be theirs again
+        connection.execute(f"INSERT INTO account_owners VALUES (1, {GUILD}, {USER})")
     assert (await looked_at(books)).clean
 
 

@@ -319,7 +319,7 @@ async def test_the_queries_of_every_day_use_their_indexes(database: Database, pu
         return await plan_of(tx, seen)
 
     plan = await database.write(work)
-    assert len(seen) == 9
+    assert len(seen) == 10
     walked = [step.split(" IN ")[0] for step in plan if step.startswith("SCAN")]
     assert [step for step in walked if not step.startswith(("SCAN (sub", "SCAN json_each", "SCAN CONST"))] == []
 

@@ -13,10 +13,16 @@ import pytest
 
 import bot.posting
 from bot.generations.protocols import DeliveryError, DeliveryFault, PostFile, Target, Voided
+from bot.generations.repository import ReportRow, ReportState
 from bot.generations.states import PictureState, Rung
 from bot.generations.values import RequestView
 from bot.posting import DiscordDelivery
 from bot.ui import ids
+from bot.ui.failure import failure_card
+from bot.ui.progress import progress_card
+from bot.ui.removal import report_card
+from bot.ui.result import result_card
+from bot.ui.server import gallery_card
 from tests.discord_rest import (
     APPLICATION_ID,
     DM_CHANNEL_ID,
@@ -25,6 +31,7 @@ from tests.discord_rest import (
     message,
     serve_discord_rest,
 )
+from tests.ui_limits import walk
 from tests.ui_samples import picture, request
 
 CHANNEL, GUILD, OWNER, MESSAGE = 30, 20, 10, 40
@@ -235,56 +242,90 @@ async def test_a_card_that_is_not_answered_holds_its_result_up_for_a_shorter_tim
 # --- a message whose answer was lost ---
 
 
-def _components(custom_id: str) -> list[dict[str, Any]]:
-    button = {"type": 2, "id": 3, "style": 2, "label": "x", "custom_id": custom_id}
-    return [{"type": 17, "id": 1, "components": [{"type": 1, "id": 2, "components": [button]}]}]
+def _shown(card: discord.ui.LayoutView) -> list[dict[str, Any]]:
+    """A card as Discord gives it back: every component has a number."""
+    components = card.to_components()
+    for number, part in enumerate(walk(components), start=1):
+        part["id"] = number
+        for item in part.get("items", []):
+            item["media"] = {"url": item["media"]["url"], "proxy_url": "https://x", "id": "1"}
+    return components
 
 
+PICTURE = f"nano-banana-{VIEW.reference}-1.png"
+FAILED = request(
+    picture(state=PictureState.FAILED, failure_code="generation_failed"),
+    channel_id=CHANNEL,
+    guild_id=GUILD,
+    user_id=OWNER,
+    message_id=MESSAGE,
+)
 SEARCHING = Target(APPLICATION_ID, None, MESSAGE, nonce=TARGET.nonce, search_history=True)
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        {"components": _components(ids.full(VIEW.id, 1))},
-        {"attachments": [attachment(f"nano-banana-{VIEW.reference}-1.png")]},
-        {"components": [{"type": 10, "id": 1, "content": f"-# Pro · ref {VIEW.reference}"}]},
-    ],
-)
+def _report(state: ReportState = ReportState.OPEN) -> ReportRow:
+    handled = None if state is ReportState.OPEN else 1
+    return ReportRow(1, VIEW.id, GUILD, 11, "it is rude", state, CHANNEL, 51, 0, handled, handled)
+
+
+def _with_picture(card: discord.ui.LayoutView, name: str = PICTURE) -> dict[str, Any]:
+    return {"components": _shown(card), "attachments": [attachment(name)]}
+
+
+@pytest.mark.parametrize("view", [VIEW, FAILED])
 async def test_our_own_message_is_found_and_not_sent_again(
-    delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile], found: dict[str, Any]
+    delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile], view: RequestView
 ) -> None:
-    rest.history = [message(52), message(51, **found), message(50)]
-    posted = await delivery.post(Rung.CHANNEL, VIEW, SEARCHING, files)
+    came = view is VIEW
+    card = result_card(view, files) if came else failure_card(view)
+    found = message(51, **(_with_picture(card) if came else {"components": _shown(card)}))
+    rest.history = [message(52), found, message(50)]
+    posted = await delivery.post(Rung.CHANNEL, view, SEARCHING, files if came else [])
     assert (posted.channel_id, posted.message_id) == (CHANNEL, 51)
     assert rest.calls("POST") == []
 
 
-@pytest.mark.parametrize(
-    "others",
-    [
-        # Somebody else's message, however it looks.
-        [message(51, author_id=77, components=_components(ids.full(VIEW.id, 1)))],
-        # Another request's.
-        [message(51, components=_components(ids.full("f" * 16, 1)))],
-        # The card that could not be edited: it speaks of this request, but has no picture.
-        [message(MESSAGE, components=_components(ids.cancel(VIEW.id)))],
-        [],
+OTHERS: dict[str, Callable[[list[PostFile]], list[dict[str, Any]]]] = {
+    "somebody else's, however it looks": lambda f: [message(51, author_id=77, **_with_picture(result_card(VIEW, f)))],
+    "another request's": lambda f: [message(51, **_with_picture(result_card(replace(VIEW, id="f" * 16), f)))],
+    # It speaks of this request, but has no picture.
+    "the card that could not be edited": lambda _: [message(MESSAGE, components=_shown(progress_card(VIEW)))],
+    "a card of before": lambda _: [message(51, components=_shown(progress_card(VIEW)))],
+    "its failure, before a late picture": lambda _: [message(51, components=_shown(failure_card(VIEW)))],
+    "its place in the gallery": lambda f: [
+        message(51, **_with_picture(gallery_card(VIEW, f), f"gallery-{VIEW.id}-1-{PICTURE}"))
     ],
-)
+    "a report of it": lambda f: [message(51, **_with_picture(report_card(_report(), VIEW, f)))],
+    "a report that was handled": lambda _: [
+        message(51, components=_shown(report_card(_report(ReportState.DELETED), VIEW, [])))
+    ],
+    "nothing": lambda _: [],
+}
+
+
+@pytest.mark.parametrize("others", OTHERS)
 async def test_another_message_is_not_taken_for_it(
-    delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile], others: list[dict[str, Any]]
+    delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile], others: str
 ) -> None:
-    rest.history = others
+    rest.history = OTHERS[others](files)
     posted = await delivery.post(Rung.CHANNEL, VIEW, SEARCHING, files)
     assert posted.message_id == 7777
     assert len(rest.calls("POST")) == 1
 
 
+@pytest.mark.parametrize("state", ReportState)
+async def test_a_report_is_not_taken_for_a_failure(
+    delivery: DiscordDelivery, rest: DiscordRest, state: ReportState
+) -> None:
+    rest.history = [message(51, components=_shown(report_card(_report(state), FAILED, [])))]
+    posted = await delivery.post(Rung.CHANNEL, FAILED, SEARCHING, [])
+    assert posted.message_id == 7777
+
+
 async def test_the_channel_is_not_searched_at_the_first_try(
     delivery: DiscordDelivery, rest: DiscordRest, files: list[PostFile]
 ) -> None:
-    rest.history = [message(51, components=_components(ids.full(VIEW.id, 1)))]
+    rest.history = [message(51, **_with_picture(result_card(VIEW, files)))]
     await delivery.post(Rung.CHANNEL, VIEW, TARGET, files)
     assert rest.calls("GET") == []
     assert len(rest.calls("POST")) == 1

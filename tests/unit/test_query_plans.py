@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.generations.repository import GenerationsRepository
+from bot.generations.repository import ForgettingRow, GenerationsRepository
 from bot.generations.repository.requests import Wanted
 from bot.generations.states import PictureState, RequestState
 from bot.storage import Database
@@ -37,6 +37,9 @@ async def test_no_query_of_every_day_walks_through_a_whole_table(database: Datab
         await rows.requests.of_message(1)
         await rows.pictures.load(1)
         await rows.requests.untold_voids(1)
+        await rows.erasing.expired(before_ms=2, undelivered_before_ms=1, limit=1)
+        await rows.erasing.unfinished()
+        await rows.erasing.left_of(ForgettingRow(1, 0, 0, None), limit=1)
         plan = await plan_of(tx, seen)
     assert len(seen) >= 18
     walked = [step for step in plan if step.startswith("SCAN") and "INDEX" not in step]

@@ -210,6 +210,7 @@ FORBIDDEN = [
     ("UPDATE pictures SET state = 'held' WHERE id = 'r-1'", "from this state to that"),
     # what was sent
     ("UPDATE attempts SET body = 'x'", "can not change"),
+    ("UPDATE attempts SET body = x''", "can not change"),  # its picture is not at its end
     ("UPDATE attempts SET idempotency_key = 'x'", "can not change"),
     ("UPDATE attempts SET number = 2", "can not change"),
     (f"REPLACE INTO attempts {ATTEMPT} VALUES ('r-2', 1, 'k2', 'x', 1)", "can not change"),
@@ -243,6 +244,24 @@ async def test_refunds_stop_at_the_capture(database: Database, stranger: sqlite3
 async def test_what_came_of_an_attempt_may_be_added(database: Database, made: Held) -> None:
     await database.write(lambda tx: tx.execute(update(attempts).values(outcome="task_1", ended_at_ms=5)))
     assert await number_of(database, "SELECT ended_at_ms FROM attempts") == 5
+
+
+async def test_what_was_sent_may_be_emptied_once_nothing_is_sent_any_more(database: Database, made: Held) -> None:
+    await database.write(
+        lambda tx: tx.execute(
+            insert(attempts).values(picture_id="r-1", number=1, idempotency_key="k0", body=b"{}", committed_at_ms=1)
+        )
+    )
+    mine = update(attempts).where(attempts.c.picture_id == "r-1")
+    for body in (b"{ }", b"\0"):
+        with pytest.raises(IntegrityError, match="can not change"):
+            await database.write(lambda tx, body=body: tx.execute(mine.values(body=body)))  # type: ignore[misc]
+    with pytest.raises(IntegrityError, match="can not change"):
+        await database.write(lambda tx: tx.execute(mine.values(body=b"", idempotency_key="k9")))
+    await database.write(lambda tx: tx.execute(mine.values(body=b"")))
+    with pytest.raises(IntegrityError, match="can not change"):
+        await database.write(lambda tx: tx.execute(mine.values(body=b"{}")))
+    assert await number_of(database, "SELECT count(*) FROM attempts WHERE body = x''") == 1
 
 
 # --- pictures ---

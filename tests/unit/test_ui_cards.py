@@ -36,6 +36,7 @@ from tests.ui_samples import (
 )
 from tests.ui_samples_found import longest_found
 from tests.ui_samples_house import house_longest, house_samples
+from tests.ui_samples_quotas import longest_quotas
 from tests.ui_samples_results import longest_results
 
 SAMPLES = samples()
@@ -91,6 +92,7 @@ def longest() -> dict[str, Sample]:
         }
         found |= {f"{name}-of-{what}": sample for what, sample in longest_results(prompt, filename).items()}
         found |= longest_found(name, prompt)
+        found |= {f"{name}-of-{what}": sample for what, sample in longest_quotas(prompt).items()}
     return found
 
 

@@ -1,13 +1,24 @@
 """Calendar windows, in UTC and over the changes of clocks."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.credits.windows import QUARTER_MS, Period, day_of, month_of, week_of, window_of, zone_names, zone_of
+from bot.credits.windows import (
+    QUARTER_MS,
+    Period,
+    all_closed_ms,
+    day_of,
+    earliest_open_ms,
+    month_of,
+    week_of,
+    window_of,
+    zone_names,
+    zone_of,
+)
 
 
 def ms(text: str) -> int:
@@ -128,3 +139,37 @@ def test_a_zone_that_is_not_known_is_utc() -> None:
     assert zone_of("Europe/Berlin") == ZoneInfo("Europe/Berlin")
     assert {"UTC", "Europe/Berlin"} < zone_names()
     assert not {"localtime", "Factory"} & zone_names()
+
+
+# --- what is remembered of the forgotten ---
+
+ZONES = (
+    *(
+        ZoneInfo(name)
+        for name in ("Pacific/Kiritimati", "Etc/GMT+12", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu")
+    ),
+    UTC,
+)
+
+
+def windows(now_ms: int, zone: tzinfo) -> list[tuple[int, int]]:
+    """The day, week and month of a moment in a time zone."""
+    today = datetime.fromtimestamp(now_ms / 1000, zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    monday, first = today - timedelta(days=today.weekday()), today.replace(day=1)
+    ends = (
+        (today, today + timedelta(days=1)),
+        (monday, monday + timedelta(days=7)),
+        (first, (first + timedelta(days=32)).replace(day=1)),
+    )
+    return [tuple(int(each.replace(tzinfo=zone).timestamp() * 1000) for each in window) for window in ends]  # type: ignore[misc]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.integers(ms("2020-01-01"), ms("2035-01-01")), st.sampled_from(ZONES))
+def test_no_window_outlasts_what_is_remembered_of_the_forgotten(now_ms: int, zone: tzinfo) -> None:
+    opened_ms, closed_ms = earliest_open_ms(now_ms), all_closed_ms(now_ms)
+    for start_ms, end_ms in windows(now_ms, zone):
+        assert opened_ms <= start_ms <= now_ms < end_ms <= closed_ms
+    longest = timedelta(days=33) / timedelta(milliseconds=1)
+    assert closed_ms - now_ms < longest
+    assert now_ms - opened_ms < longest

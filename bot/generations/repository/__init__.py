@@ -4,13 +4,16 @@ from bot.generations.repository.attempts import AttemptQueries, AttemptRow
 from bot.generations.repository.bans import BanQueries, BanRow
 from bot.generations.repository.deliveries import DeliveryQueries, DeliveryRow
 from bot.generations.repository.drafts import DraftQueries, DraftRow
+from bot.generations.repository.erasing import ErasingQueries, ForgettingRow, RemovalRow
 from bot.generations.repository.gallery import GalleryQueries, GalleryRow
 from bot.generations.repository.guilds import GuildQueries, GuildRow
 from bot.generations.repository.log_lines import LineKind, LogLineQueries, LogLineRow
 from bot.generations.repository.memory import MemoryQueries
+from bot.generations.repository.personal import PersonalQueries
 from bot.generations.repository.pictures import PictureQueries, PictureRow
 from bot.generations.repository.preferences import PreferenceQueries, PreferencesRow, StyleRow
 from bot.generations.repository.references import ReferenceQueries, ReferenceRow
+from bot.generations.repository.refunds import PaidPicture, RefundQueries
 from bot.generations.repository.reports import ReportQueries, ReportRow, ReportState
 from bot.generations.repository.requests import RequestQueries, RequestRow
 from bot.generations.repository.rules import ChangeRow, RuleQueries, RulesRow
@@ -23,14 +26,17 @@ __all__ = [
     "ChangeRow",
     "DeliveryRow",
     "DraftRow",
+    "ForgettingRow",
     "GalleryRow",
     "GenerationsRepository",
     "GuildRow",
     "LineKind",
     "LogLineRow",
+    "PaidPicture",
     "PictureRow",
     "PreferencesRow",
     "ReferenceRow",
+    "RemovalRow",
     "ReportRow",
     "ReportState",
     "RequestRow",
@@ -56,6 +62,9 @@ class GenerationsRepository:
         self.bans = BanQueries(connection)
         self.log_lines = LogLineQueries(connection)
         self.gallery = GalleryQueries(connection)
+        self.refunds = RefundQueries(connection)
         self.reports = ReportQueries(connection)
         self.preferences = PreferenceQueries(connection)
         self.memory = MemoryQueries(connection)
+        self.erasing = ErasingQueries(connection)
+        self.personal = PersonalQueries(connection)

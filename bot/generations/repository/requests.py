@@ -60,6 +60,7 @@ class RequestRow(Row):
     quota_channel_id: int | None
     quota_period: str | None
     quota_credits: int | None
+    forgotten_at_ms: int | None
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -196,6 +197,7 @@ class RequestQueries(Queries):
             in_guild(guild_id),
             requests.c.state != RequestState.VOID,
             requests.c.hidden_at_ms.is_(None),
+            requests.c.forgotten_at_ms.is_(None),
             *(wanted.conditions() if wanted is not None else ()),
         )
         total = await self._count(select(func.count()).select_from(requests).where(mine))

@@ -109,6 +109,7 @@ COLUMNS = (
     "ALTER TABLE requests ADD COLUMN quota_channel_id BIGINT",
     "ALTER TABLE requests ADD COLUMN quota_period VARCHAR",
     "ALTER TABLE requests ADD COLUMN quota_credits INTEGER",
+    "CREATE INDEX ix_requests_guild ON requests (guild_id, created_at_ms)",
     "ALTER TABLE legs ADD COLUMN channel_id BIGINT",
     # Of a request in a thread only the thread was kept: it counts there.
     "UPDATE requests SET quota_channel_id = channel_id WHERE guild_id IS NOT NULL",

@@ -1,0 +1,336 @@
+"""What admins ask and change of who may spend what: each change with its line in the log, as one transaction.
+
+Who may use it is for the caller to know. Speaks to no network.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any, assert_never
+
+import structlog
+
+from bot.clock import Clock
+from bot.credits.ledger import Ledger
+from bot.credits.quota_repository import DraftChange, LogLine, QuotaRepository, SetRule, values_of
+from bot.credits.quotas import Situation, SpendingPolicy, look_up
+from bot.credits.rules import Rule, Scope, Spender
+from bot.credits.windows import Period, Window, window_of, zone_names, zone_of
+from bot.errors import BotError
+from bot.generations.quota_changes import (
+    MOST_RULES,
+    Change,
+    GrantChange,
+    RefundChange,
+    RuleChange,
+    RuleRemoval,
+    ZoneChange,
+    change_of,
+)
+from bot.generations.repository import GenerationsRepository, PaidPicture
+from bot.storage import Connection, Database
+
+log = structlog.get_logger(__name__)
+
+DRAFT_S = 15 * 60
+LOG_PAGE = 5
+LOOKED_THROUGH = 200
+"""Of a server's newest paid pictures so many are looked through while somebody types."""
+_LINK = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/\d+/\d+/(?P<message_id>\d{1,20})")
+
+
+class ChangeRefused(BotError):
+    """A change can't be made as it was asked for; ``user_message`` says why. Nothing was changed."""
+
+    code = "change_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """All rules of a server, and its time zone (None: never set, which is UTC)."""
+
+    rules: tuple[SetRule, ...]
+    time_zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """How many members have used more already than a rule would allow, and the most that one has."""
+
+    members: int
+    most_credits: int
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a rule would change: the rule before, who is over it already, and how one member would stand."""
+
+    before: SetRule | None
+    over: Over | None
+    standing: Situation | None = None
+    standing_then: Situation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a change came to. ``repeated``: the same event had made it before, and nothing was changed now."""
+
+    line: LogLine
+    repeated: bool = False
+
+
+class QuotaDesk:
+    """The one door for admins."""
+
+    def __init__(self, database: Database, spending: SpendingPolicy, clock: Clock) -> None:
+        self._database = database
+        self._spending = spending
+        self._clock = clock
+
+    # --- looking ---
+
+    async def book(self, guild_id: int) -> RuleBook:
+        """Return all rules of a server."""
+
+        async def work(tx: Connection) -> RuleBook:
+            rows = QuotaRepository(tx)
+            return RuleBook(tuple(await rows.rules(guild_id)), await rows.time_zone(guild_id))
+
+        return await self._database.look(work)
+
+    async def rule(self, guild_id: int, scope: Scope, subject_id: int) -> SetRule | None:
+        """Return one rule."""
+        return await self._database.look(lambda tx: QuotaRepository(tx).rule(guild_id, scope, subject_id))
+
+    async def explain(self, spender: Spender) -> Situation:
+        """Return how a member stands: every limit, and which binds."""
+        now_ms = self._clock.now_ms()
+        return await self._database.look(lambda tx: look_up(tx, self._spending, spender, now_ms=now_ms))
+
+    async def preview(self, guild_id: int, rule: Rule, spender: Spender | None = None) -> Preview:
+        """Say what would come of a rule, for all and for one member, without setting it."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> Preview:
+            rows = QuotaRepository(tx)
+            zone = zone_of(await rows.time_zone(guild_id))
+            before = await rows.rule(guild_id, rule.scope, rule.subject_id)
+            over = await _over(rows, guild_id, rule, now_ms, zone)
+            if spender is None:
+                return Preview(before, over)
+            return Preview(
+                before,
+                over,
+                await look_up(tx, self._spending, spender, now_ms=now_ms),
+                await look_up(tx, self._spending, spender, now_ms=now_ms, trying=rule),
+            )
+
+        return await self._database.look(work)
+
+    async def history(self, guild_id: int, page: int) -> tuple[list[LogLine], int, int]:
+        """Return a page of a server's log (1 is the newest; past the last is the last), the page and their number."""
+
+        async def work(tx: Connection) -> tuple[list[LogLine], int, int]:
+            rows = QuotaRepository(tx)
+            _, total = await rows.latest(guild_id, limit=0, offset=0)
+            pages = max(-(-total // LOG_PAGE), 1)
+            shown = min(max(page, 1), pages)
+            lines, _ = await rows.latest(guild_id, limit=LOG_PAGE, offset=(shown - 1) * LOG_PAGE)
+            return lines, shown, pages
+
+        return await self._database.look(work)
+
+    async def refundable(self, guild_id: int, *, user_id: int | None = None) -> Sequence[PaidPicture]:
+        """Return the newest pictures of a server (of one member) of which something can be refunded."""
+        found = await self._database.look(
+            lambda tx: GenerationsRepository(tx).refunds.latest(guild_id, user_id=user_id, limit=LOOKED_THROUGH)
+        )
+        return [picture for picture in found if picture.left_credits > 0]
+
+    # --- changing ---
+
+    async def keep(self, guild_id: int, change: Change, *, by: int) -> str:
+        """Keep a change for one press of ``by``; returns the id of the draft (16 hex)."""
+        now_ms = self._clock.now_ms()
+        draft = DraftChange(secrets.token_hex(8), guild_id, by, change.model_dump(mode="json"), now_ms + DRAFT_S * 1000)
+        await self._database.write(lambda tx: QuotaRepository(tx).keep_draft(draft, now_ms=now_ms))
+        return draft.id
+
+    async def confirm(self, guild_id: int, draft_id: str, *, by: int) -> Done:
+        """Make a change that was kept, once. Raises ChangeRefused."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> Done:
+            rows = QuotaRepository(tx)
+            known = await rows.of_event(draft_id)
+            if known is not None and known.guild_id == guild_id:
+                return Done(known, repeated=True)
+            draft = await rows.draft(draft_id)
+            if draft is None or draft.guild_id != guild_id or draft.expires_at_ms <= now_ms:
+                raise ChangeRefused(user_message="This is no longer open; nothing was changed. Please ask again.")
+            if draft.user_id != by:
+                raise ChangeRefused(user_message="Only whoever asked for this change can confirm it.")
+            await rows.drop_draft(draft_id)
+            return await _make(tx, guild_id, change_of(draft.change), by, draft_id, now_ms)
+
+        return self._told(await self._database.write(work))
+
+    async def change(self, guild_id: int, change: Change, *, by: int, event_id: str) -> Done:
+        """Make a change at once; the same event makes it once. Raises ChangeRefused."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> Done:
+            known = await QuotaRepository(tx).of_event(event_id)
+            if known is not None:
+                return Done(known, repeated=True)
+            return await _make(tx, guild_id, change, by, event_id, now_ms)
+
+        return self._told(await self._database.write(work))
+
+    def _told(self, done: Done) -> Done:
+        line = done.line
+        log.info(
+            "quota.changed",
+            action=line.action,
+            scope=line.scope,
+            subject_id=line.subject_id,
+            guild_id=line.guild_id,
+            user_id=line.actor_id,
+            entry_id=line.entry_id,
+            repeated=done.repeated,
+        )
+        return done
+
+
+async def _make(tx: Connection, guild_id: int, change: Change, by: int, event_id: str, now_ms: int) -> Done:
+    scope, subject_id, before, after, entry_id = await _carry_out(tx, guild_id, change, by, now_ms)
+    rows = QuotaRepository(tx)
+    await rows.log(
+        guild_id,
+        actor_id=by,
+        action=change.action,
+        scope=scope,
+        subject_id=subject_id,
+        before=before,
+        after=after,
+        reason=change.reason,
+        event_id=event_id,
+        entry_id=entry_id,
+        now_ms=now_ms,
+    )
+    line = await rows.of_event(event_id)
+    if line is None:
+        raise AssertionError("a line that was just written")
+    return Done(line)
+
+
+_Made = tuple[str, int, Mapping[str, Any] | None, Mapping[str, Any] | None, int | None]
+"""Scope, subject, before, after, entry."""
+
+
+async def _carry_out(tx: Connection, guild_id: int, change: Change, by: int, now_ms: int) -> _Made:
+    match change:
+        case RuleChange():
+            return await _set(tx, guild_id, change, by, now_ms)
+        case RuleRemoval():
+            await _unchanged(tx, guild_id, change)
+            await QuotaRepository(tx).remove(guild_id, change.scope, change.subject_id)
+            return change.scope, change.subject_id, change.before, None, None
+        case GrantChange():
+            ledger = Ledger(tx, now_ms)
+            account_id = await ledger.member_account(guild_id=guild_id, user_id=change.user_id)
+            expires_at_ms = change.expires_at_ms(now_ms)
+            entry_id = await ledger.grant(
+                account_id, change.credits, actor="admin", reason=change.reason or "granted",
+                expires_at_ms=expires_at_ms,
+            )  # fmt: skip
+            after = {"credits": change.credits, "expires_at_ms": expires_at_ms}
+            return Scope.MEMBER, change.user_id, None, after, entry_id
+        case RefundChange():
+            return await _refund(tx, guild_id, change, now_ms)
+        case ZoneChange():
+            if change.name not in zone_names():
+                raise ChangeRefused(user_message="I don't know that time zone. Choose one that is offered as you type.")
+            rows = QuotaRepository(tx)
+            before = await rows.time_zone(guild_id)
+            await rows.set_time_zone(guild_id, change.name, set_by=by, now_ms=now_ms)
+            return Scope.SERVER, 0, {"time_zone": before}, {"time_zone": change.name}, None
+    assert_never(change)
+
+
+async def _set(tx: Connection, guild_id: int, change: RuleChange, by: int, now_ms: int) -> _Made:
+    rule, rows = change.rule, QuotaRepository(tx)
+    if not rule.aspects:
+        raise ChangeRefused(user_message="Say what the rule is to allow: credits, a resolution, models …")
+    await _unchanged(tx, guild_id, change)
+    if change.before is None and await rows.count(guild_id) >= MOST_RULES:
+        raise ChangeRefused(user_message=f"A server has at most {MOST_RULES} rules. Remove one that is not needed.")
+    await rows.put(guild_id, rule, reason=change.reason, set_by=by, now_ms=now_ms)
+    return change.scope, change.subject_id, change.before, values_of(rule), None
+
+
+async def _unchanged(tx: Connection, guild_id: int, change: RuleChange | RuleRemoval) -> None:
+    """See that what the admin was shown still stands: else they would undo what they have not seen."""
+    found = await QuotaRepository(tx).rule(guild_id, change.scope, change.subject_id)
+    if (values_of(found.rule) if found is not None else None) != change.before:
+        raise ChangeRefused(user_message="Somebody has changed this rule meanwhile, so I left it. Please look again.")
+
+
+async def _refund(tx: Connection, guild_id: int, change: RefundChange, now_ms: int) -> _Made:
+    rows = GenerationsRepository(tx)
+    picture = await _picture(rows, guild_id, change.picture_id)
+    if picture is None:
+        raise ChangeRefused(user_message="I find no picture of this server there that somebody paid for.")
+    if not picture.left_credits:
+        raise ChangeRefused(user_message="All that this picture cost was given back already.")
+    amount = change.credits if change.credits is not None else picture.left_credits
+    if amount > picture.left_credits:
+        raise ChangeRefused(
+            user_message=f"Of what this picture cost {picture.left_credits} credits can still be given back, no more."
+        )
+    entry_id = await Ledger(tx, now_ms).refund(
+        picture.id, amount, actor="admin", reason=change.reason or "refunded",
+        open_since_ms=await open_since(tx, guild_id, picture.quota_period, now_ms),
+    )  # fmt: skip
+    before = {"credits": picture.refunded_credits, "of": picture.charged_credits, "picture": picture.id}
+    return Scope.MEMBER, picture.user_id, before, {"credits": amount, "picture": picture.id}, entry_id
+
+
+async def _picture(rows: GenerationsRepository, guild_id: int, which: str) -> PaidPicture | None:
+    link = _LINK.fullmatch(which.strip())
+    if link is None:
+        return await rows.refunds.get(guild_id, which)
+    request = await rows.requests.of_message(int(link["message_id"]))
+    if request is None:
+        return None
+    paid = [await rows.refunds.get(guild_id, picture.id) for picture in await rows.pictures.of(request.id)]
+    there = [picture for picture in paid if picture is not None]
+    return next((picture for picture in there if picture.left_credits), there[0] if there else None)
+
+
+async def open_since(tx: Connection, guild_id: int, bound_by: str | None, now_ms: int) -> int:
+    """Return since when what was drawn on an allowance can go back to it, whatever rule is looked at it by.
+
+    Given back to a window that is closed by the rule of today, it would be lost to the member.
+    """
+    rows = QuotaRepository(tx)
+    zone = zone_of(await rows.time_zone(guild_id))
+    periods = {Period(bound_by) if bound_by is not None else Period.MONTH}
+    shared = {Scope.CHANNEL, Scope.SERVER}
+    rules = [found.rule for found in await rows.rules(guild_id) if found.rule.scope not in shared]
+    periods |= {rule.period for rule in rules if rule.period is not None}
+    return max(window_of(period, now_ms, zone).start_ms for period in periods)
+
+
+async def _over(rows: QuotaRepository, guild_id: int, rule: Rule, now_ms: int, zone: tzinfo) -> Over | None:
+    """Say who has used more than a rule allows; of roles and newcomers only Discord knows whom they are."""
+    if rule.period is None or rule.credits is None or rule.scope is not Scope.EVERYONE:
+        return None
+    window = window_of(rule.period, now_ms, zone)
+    members, most = await rows.over(guild_id, credits_allowed=rule.credits, start_ms=window.start_ms)
+    return Over(members, most, window)

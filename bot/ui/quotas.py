@@ -1,0 +1,379 @@
+"""The cards of who may spend what: how it stands, what binds whom, what a change would do, and what was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot.credits.quota_repository import LogLine, SetRule
+from bot.credits.quotas import Situation
+from bot.credits.rules import Aspect, Limit, LimitScope, Rule, Scope
+from bot.credits.windows import Period
+from bot.generations.quota_changes import Change, GrantChange, RuleChange, RuleRemoval
+from bot.generations.quota_desk import Preview, RuleBook
+from bot.ui import ids
+from bot.ui.card import BANANA, EMBER, SLATE, Card, bar, button, fine, gap, lines, row
+from bot.ui.quota_words import (
+    ModelLabel,
+    allowed_words,
+    bounds_words,
+    credits_words,
+    limit_words,
+    line_words,
+    this,
+    values_words,
+    whom,
+)
+from bot.ui.text import label, plain
+from bot.ui.words import counted, grouped, in_credits, relative
+
+RULES_PAGE = 6
+_REASON_LIMIT = 160
+_SHORT_REASON_LIMIT = 60
+_ROLES_SHOWN = 4
+_NAME_LIMIT = 28
+_SCOPES = (Scope.SERVER, Scope.EVERYONE, Scope.NEWCOMER, Scope.ROLE, Scope.MEMBER, Scope.CHANNEL)
+"""In this order rules are listed: from what all share to what is for one."""
+
+
+def rules_card(
+    book: RuleBook, guild_name: str, page: int, *, default_credits: int | None, label_of: ModelLabel
+) -> Card:
+    """Return a page (1 is the first) of a server's rules. ``default_credits`` is what holds where there is none."""
+    rules = sorted(book.rules, key=lambda found: (_SCOPES.index(found.rule.scope), found.rule.subject_id))
+    pages = max(-(-len(rules) // RULES_PAGE), 1)
+    page = min(max(page, 1), pages)
+    shown = rules[(page - 1) * RULES_PAGE : page * RULES_PAGE]
+    default = credits_words(Period.MONTH, default_credits)
+    head = counted(len(rules), "rule") if rules else "No rules yet"
+    zone = plain(book.time_zone or "UTC", 60)
+    return Card(
+        BANANA,
+        lines(
+            f"**{plain(guild_name, 100)}** · {head}",
+            None if any(found.rule.scope is Scope.EVERYONE for found in rules) else f"Everyone has {default}.",
+        ),
+        gap() if shown else None,
+        lines(*(_rule_line(found, label_of) for found in shown)),
+        gap(line=True),
+        fine(
+            f"Days, weeks and months begin by the clocks of {zone}.",
+            "One's own rule comes first, then the best of the roles', then everyone's. Newcomers', channel and server "
+            "limits apply on top; the tightest wins.",
+        ),
+        _pager(page, pages, ids.quota_rules),
+    )
+
+
+def explain_card(
+    situation: Situation, *, user_id: int, default_credits: int | None, label_of: ModelLabel, member: bool = True
+) -> Card:
+    """Return how a member stands: what is left, what binds, and every rule. ``member``: they are in the server."""
+    balance, own = situation.balance, situation.binding
+    left = balance.left_credits
+    binding = balance.ceiling if balance.is_capped and balance.ceiling is not None else own
+    if left is None:
+        head = f"**<@{user_id}> has no limit on credits here.**"
+    elif left:
+        head = f"**<@{user_id}> has {in_credits(left)} left here.**"
+    else:
+        head = f"**<@{user_id}> has no credits left here.**"
+    total = (own.credits or 0) + balance.granted_credits
+    return Card(
+        EMBER if left == 0 else BANANA,
+        lines(
+            head,
+            bar(left / total) if left is not None and total and binding is own else None,
+            f"{_whose(binding)} binds: {limit_words(binding)}." if left is not None else None,
+            _account_line(situation, left),
+        ),
+        gap(line=True),
+        lines("**Their own**", *_own_lines(situation, default_credits, label_of)),
+        fine(
+            f"{in_credits(balance.granted_credits)} extra, used when the allowance is empty."
+            if balance.granted_credits
+            else None,
+            f"{in_credits(balance.on_hold_credits)} on hold for pictures in work." if balance.on_hold_credits else None,
+            None if member else "They are not in this server: no roles are known of them, and they count as new.",
+        )
+        or None,
+        gap(),
+        lines("**Shared with all**", *_shared_lines(situation, label_of)),
+        gap(),
+        lines(
+            "**A request of theirs**",
+            "· " + " · ".join(_bounds(situation, label_of)),
+        ),
+    )
+
+
+def change_card(
+    change: Change,
+    draft_id: str,
+    *,
+    name: str,
+    label_of: ModelLabel,
+    preview: Preview | None = None,
+    asked: bool = True,
+) -> Card:
+    """Return what a change would do, with the button that does it. ``asked``: it was to be made, and is large.
+
+    ``name`` is the role's, member's or channel's, for the button, where nothing is formatted.
+    """
+    dangerous = isinstance(change, RuleRemoval) or (isinstance(change, RuleChange) and change.credits == 0)
+    head, facts = _would(change, label_of)
+    effects = _effects(change, preview)
+    return Card(
+        SLATE,
+        lines(f"**{head}**", *facts),
+        gap() if effects else None,
+        lines(*effects),
+        gap(),
+        fine(
+            f"Why: {plain(change.reason, _REASON_LIMIT)}" if change.reason else None,
+            "Nothing has been changed yet. This stands for 15 minutes."
+            if asked
+            else "This is a preview; nothing has been changed. The button works for 15 minutes.",
+        ),
+        row(
+            button(
+                label(_do_words(change, name), 80),
+                ids.quota_do(draft_id),
+                style=discord.ButtonStyle.danger if dangerous else discord.ButtonStyle.primary,
+            ),
+            button("Leave it as it is", ids.quota_leave()),
+        ),
+    )
+
+
+def changed_card(line: LogLine, *, label_of: ModelLabel, repeated: bool = False) -> Card:
+    """Return what was changed."""
+    first = {"set": "The rule is set.", "remove": "The rule is removed.", "grant": "Granted.", "refund": "Refunded."}
+    head = "This was done already." if repeated else first.get(line.action, "Changed.")
+    rest = None
+    if line.action == "refund":
+        rest = "It can be spent again. What the server has used stays: the image service keeps its credits."
+    elif line.action == "grant":
+        rest = "Used when the allowance is empty; channel and server limits hold for it, too."
+    elif line.action in {"set", "remove"}:
+        rest = "It holds for every request from now on."
+    return Card(
+        BANANA,
+        lines(f"**{head}**", line_words(line, label_of)),
+        fine(
+            rest, f"Why: {plain(line.reason, _REASON_LIMIT)}" if line.reason else None, f"In /quota log as #{line.id}."
+        ),
+    )
+
+
+def left_card() -> Card:
+    """Return what stands in a change's place that was not made."""
+    return Card(SLATE, "**Left as it was.** Nothing was changed.")
+
+
+def log_card(shown: Sequence[LogLine], page: int, pages: int, *, label_of: ModelLabel) -> Card:
+    """Return a page of the log, newest first."""
+    return Card(
+        BANANA if shown else SLATE,
+        "**Who changed what**" if shown else "**Nothing was changed yet.**",
+        *(part for line in shown for part in (gap(), _log_entry(line, label_of))),
+        _pager(page, pages, ids.quota_log),
+    )
+
+
+# --- lists ---
+
+
+def _rule_line(found: SetRule, label_of: ModelLabel) -> str:
+    rule = found.rule
+    return lines(
+        f"**{whom(rule.scope, rule.subject_id)}** · {' · '.join(allowed_words(rule, label_of))}",
+        fine(
+            f"set {relative(found.set_at_ms)} by <@{found.set_by}>"
+            + (f": {plain(found.reason, _SHORT_REASON_LIMIT)}" if found.reason else "")
+        ),
+    )
+
+
+def _log_entry(line: LogLine, label_of: ModelLabel) -> str:
+    why = f" · {plain(line.reason, _SHORT_REASON_LIMIT)}" if line.reason else ""
+    entry = f" · entry {line.entry_id}" if line.entry_id is not None else ""
+    return lines(
+        line_words(line, label_of), fine(f"#{line.id} · <@{line.actor_id}> {relative(line.created_at_ms)}{entry}{why}")
+    )
+
+
+def _pager(page: int, pages: int, id_of: Any) -> ui.ActionRow[Any] | None:
+    if pages == 1:
+        return None
+    return row(
+        button("Newer" if id_of is ids.quota_log else "Back", id_of(max(page - 1, 1)), disabled=page <= 1),
+        button(f"{page} of {pages}", f"{id_of(page)}:here", disabled=True),
+        button("Older" if id_of is ids.quota_log else "More", id_of(min(page + 1, pages)), disabled=page >= pages),
+    )
+
+
+# --- how one stands ---
+
+
+def _own_lines(situation: Situation, default_credits: int | None, label_of: ModelLabel) -> list[str]:
+    applied = situation.applied
+    passed_over = applied.passed_over()
+    chosen = situation.own[0]
+    binds = situation.binding if situation.balance.own_credits is not None else None
+    capped = situation.balance.is_capped
+    shown = []
+    # The role that counts first; a member may have hundreds.
+    roles = sorted(applied.roles, key=lambda rule: (rule is not chosen.rule, len(passed_over[rule])))
+    rules = [rule for rule in (applied.member, *roles[:_ROLES_SHOWN], applied.everyone) if rule is not None]
+    for rule in rules:
+        outdone = set(passed_over[rule])
+        if Aspect.CREDITS in rule.aspects and rule is not chosen.rule:
+            outdone.add(Aspect.CREDITS)
+        limit = chosen if rule is chosen.rule else None
+        shown.append(
+            _standing(rule, limit, label_of, outdone, binds=limit is binds and limit is not None and not capped)
+        )
+    if len(roles) > _ROLES_SHOWN:
+        shown.append(f"· and {counted(len(roles) - _ROLES_SHOWN, 'other rule')} of their roles")
+    for rule in applied.newcomer[:_ROLES_SHOWN]:
+        limit = next((found for found in situation.own[1:] if found.rule is rule), None)
+        shown.append(_standing(rule, limit, label_of, (), binds=limit is binds and limit is not None and not capped))
+    if chosen.rule is None:
+        mark = " · **binds**" if chosen is binds and not capped else ""
+        shown.append(f"· Without a rule on credits: {limit_words(chosen)}{mark}")
+    elif default_credits is not None:
+        shown.append(f"· ~~Without a rule: {in_credits(default_credits)} a month~~")
+    return shown
+
+
+def _shared_lines(situation: Situation, label_of: ModelLabel) -> list[str]:
+    balance, applied = situation.balance, situation.applied
+    binds = balance.ceiling if balance.is_capped else None
+    shown = []
+    for rule in (applied.channel, applied.server):
+        if rule is not None:
+            limit = next((found for found in situation.ceilings if found.rule is rule), None)
+            shown.append(_standing(rule, limit, label_of, (), binds=limit is binds and limit is not None))
+    for limit in situation.ceilings:
+        if limit.rule is None and limit.credits is not None:
+            mark = " · **binds**" if limit is binds else ""
+            shown.append(f"· The bot's operator, for this server: {limit_words(limit)}{mark}")
+    return shown or ["· No limits"]
+
+
+def _standing(
+    rule: Rule, limit: Limit | None, label_of: ModelLabel, outdone: set[Aspect] | tuple[()], *, binds: bool
+) -> str:
+    said = allowed_words(rule, label_of, outdone)
+    if limit is not None:
+        said[0] = limit_words(limit)
+    return f"· {whom(rule.scope, rule.subject_id)}: {' · '.join(said)}{' · **binds**' if binds else ''}"
+
+
+def _whose(limit: Limit) -> str:
+    if limit.rule is None:
+        if limit.scope is LimitScope.GUILD:
+            return "What the bot's operator allows this server"
+        return "What a member has without a rule"
+    match limit.rule.scope:
+        case Scope.EVERYONE:
+            return "The rule for everyone"
+        case Scope.SERVER:
+            return "The limit of the whole server"
+        case Scope.MEMBER:
+            return "Their own rule"
+        case Scope.NEWCOMER:
+            return f"The limit for members of less than {counted(limit.rule.subject_id, 'day')}"
+        case Scope.ROLE:
+            return f"The rule of {whom(Scope.ROLE, limit.rule.subject_id)}"
+        case Scope.CHANNEL:
+            return f"The limit of {whom(Scope.CHANNEL, limit.rule.subject_id)}"
+
+
+def _account_line(situation: Situation, left: int | None) -> str | None:
+    today = situation.account.left_credits
+    if today is None or (left is not None and today >= left):
+        return None
+    return f"The bot's operator allows all servers together {in_credits(today)} more today."
+
+
+def _bounds(situation: Situation, label_of: ModelLabel) -> Sequence[str]:
+    bounds = situation.bounds
+    return bounds_words(
+        resolution=bounds.resolution, models=bounds.models, count=bounds.count, running=bounds.running,
+        label_of=label_of,
+    )  # fmt: skip
+
+
+# --- changes ---
+
+
+def _would(change: Change, label_of: ModelLabel) -> tuple[str, list[str]]:
+    if isinstance(change, RuleChange):
+        return (
+            f"{whom(change.scope, change.subject_id)}",
+            [
+                f"Now: {values_words(change.before, label_of)}",
+                f"Then: {values_words(change.model_dump(mode='json'), label_of)}",
+            ],
+        )
+    if isinstance(change, RuleRemoval):
+        return (
+            f"Remove the rule for {whom(change.scope, change.subject_id)}?",
+            [f"Now: {values_words(change.before, label_of)}", "Then: what the other rules say"],
+        )
+    if isinstance(change, GrantChange):
+        expires = f"They expire in {counted(change.days, 'day')}." if change.days else "They don't expire."
+        return f"{in_credits(change.credits)} extra for <@{change.user_id}>?", [
+            expires,
+            "Used when the allowance is empty; channel and server limits hold for them, too.",
+        ]
+    return "Change this?", []
+
+
+def _effects(change: Change, preview: Preview | None) -> list[str]:
+    if preview is None:
+        return []
+    said = []
+    over = preview.over
+    if over is not None and isinstance(change, RuleChange) and change.period is not None:
+        when = this(change.period)
+        if over.members:
+            have = "has" if over.members == 1 else "have"
+            said.append(
+                f"{counted(over.members, 'member')} {have} used more than that {when} "
+                f"(one {grouped(over.most_credits)}) and would have to wait, unless a nearer rule gives them more."
+            )
+        else:
+            said.append(f"Nobody has used more than that {when}.")
+    before, then = preview.standing, preview.standing_then
+    if before is not None and then is not None:
+        said.append(
+            f"<@{before.spender.user_id}> has {_left_words(before)} now, and would have **{_left_words(then)}**."
+        )
+    return said
+
+
+def _left_words(situation: Situation) -> str:
+    left = situation.balance.left_credits
+    return "no limit" if left is None else f"{in_credits(left) if left else 'no credits'} left"
+
+
+def _do_words(change: Change, name: str) -> str:
+    short = label(name, _NAME_LIMIT)
+    if isinstance(change, RuleChange):
+        if change.period is None or (
+            (change.before or {}).get("period") == change.period
+            and ((change.before or {}).get("credits") == change.credits)
+        ):
+            return f"Set the rule for {short}"
+        return f"Set {credits_words(change.period, change.credits)} for {short}"
+    if isinstance(change, RuleRemoval):
+        return f"Remove the rule for {short}"
+    if isinstance(change, GrantChange):
+        return f"Grant {in_credits(change.credits)} to {short}"
+    return "Do it"

@@ -1,0 +1,442 @@
+"""/quota: who may spend what in a server, beginning with how it stands; for those who manage it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+from pydantic import ValidationError
+
+from bot.asks import spender_of
+from bot.client import BotClient, CannotDo, Interaction, say
+from bot.credits.quota_repository import values_of
+from bot.credits.rules import ALL_MODELS, Scope
+from bot.credits.windows import Period, zone_names
+from bot.generations.quota_changes import (
+    MOST_CREDITS,
+    MOST_DAYS,
+    MOST_GRANTED,
+    MOST_RUNNING,
+    REASON_LIMIT,
+    Change,
+    GrantChange,
+    RefundChange,
+    RuleChange,
+    RuleRemoval,
+    ZoneChange,
+    merged,
+)
+from bot.generations.quota_desk import ChangeRefused, Preview
+from bot.presses import on_press
+from bot.rights import managed_guild
+from bot.rivya.catalogue import MODELS
+from bot.ui import ids
+from bot.ui.choices import models_of_rule_choices, refund_choices, zone_choices
+from bot.ui.quotas import change_card, changed_card, explain_card, left_card, log_card, rules_card
+
+C = TypeVar("C")
+
+_NOBODY = discord.AllowedMentions.none()
+_PERIODS = [
+    app_commands.Choice(name="a day", value="day"),
+    app_commands.Choice(name="a week", value="week"),
+    app_commands.Choice(name="a month", value="month"),
+    app_commands.Choice(name="no limit on credits", value="none"),
+]
+_SIZES = [app_commands.Choice(name=size, value=size) for size in MODELS[0].options["resolution"].choices]
+_Text = app_commands.Range[str, 1, REASON_LIMIT]
+_Credits = app_commands.Range[int, 0, MOST_CREDITS]
+_Running = app_commands.Range[int, 0, MOST_RUNNING]
+_Count = app_commands.Range[int, 1, 4]
+_Days = app_commands.Range[int, 1, MOST_DAYS]
+
+_WHOM = {
+    "role": "For a role.",
+    "member": "For one member.",
+    "channel": "For a channel: what all may spend there together.",
+    "newer_than_days": "For members who joined less than so many days ago; it only tightens.",
+    "whole_server": "For the whole server: what all may spend together.",
+}
+_WHAT = {
+    "credits": "How many credits; 0: none.",
+    "per": "By the day, the week or the month; or no limit.",
+    "running": "Requests in work at the same time.",
+    "resolution": "The highest resolution.",
+    "models": "The models allowed: ids with commas between, or all.",
+    "count": "The most pictures of one request.",
+}
+
+
+class _Place(app_commands.Transformer):
+    """A channel in which pictures can be asked for, whether the bot sees it or not; a forum stands for its posts."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        """What Discord offers."""
+        return discord.AppCommandOptionType.channel
+
+    @property
+    def channel_types(self) -> list[discord.ChannelType]:
+        """Of which kinds."""
+        kinds = discord.ChannelType
+        return [kinds.text, kinds.news, kinds.voice, kinds.stage_voice, kinds.forum]
+
+    async def transform(self, _interaction: discord.Interaction[Any], value: Any, /) -> app_commands.AppCommandChannel:
+        """Take it as it came."""
+        channel: app_commands.AppCommandChannel = value
+        return channel
+
+
+_Channel = app_commands.Transform[app_commands.AppCommandChannel, _Place]
+
+
+class Quota(commands.Cog):
+    """Rules, what comes of them, extra credits and refunds."""
+
+    quota = app_commands.Group(
+        name="quota",
+        description="Who may spend what in this server: rules, extra credits, refunds.",
+        guild_only=True,
+        allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
+        default_permissions=discord.Permissions(manage_guild=True),
+    )
+
+    def __init__(self, client: BotClient) -> None:
+        self._desk = client.services.quotas
+        self._catalogue = client.services.catalogue
+        self._default_credits = client.services.settings.member_credits_per_month
+
+    # --- looking ---
+
+    @quota.command(name="list", description="All rules of this server, and what holds where there is none.")
+    async def list_rules(self, interaction: Interaction) -> None:
+        """Show the first page, privately."""
+        guild = managed_guild(interaction)
+        await say(interaction, view=await self._rules(guild, 1))
+
+    async def rules_turned(self, interaction: Interaction, match: re.Match[str]) -> None:
+        """Turn a page of the list."""
+        guild = managed_guild(interaction)
+        await interaction.response.edit_message(
+            view=await self._rules(guild, int(match["page"])), allowed_mentions=_NOBODY
+        )
+
+    async def _rules(self, guild: discord.Guild, page: int) -> discord.ui.LayoutView:
+        book = await self._desk.book(guild.id)
+        return rules_card(book, guild.name, page, default_credits=self._default_credits, label_of=self._label_of)
+
+    @quota.command(name="explain", description="What a member may spend, rule by rule, and which limit binds.")
+    @app_commands.describe(member="Whom to look at.", channel="Where they would ask; here, if you don't say.")
+    async def explain(self, interaction: Interaction, member: discord.User, channel: _Channel | None = None) -> None:
+        """Show how a member stands."""
+        guild = managed_guild(interaction)
+        situation = await self._desk.explain(spender_of(member, guild.id, channel or interaction.channel))
+        card = explain_card(
+            situation,
+            user_id=member.id,
+            default_credits=self._default_credits,
+            label_of=self._label_of,
+            member=isinstance(member, discord.Member),
+        )
+        await say(interaction, view=card)
+
+    @quota.command(name="log", description="Who changed what, from what, to what, when and why.")
+    async def show_log(self, interaction: Interaction) -> None:
+        """Show the newest page."""
+        guild = managed_guild(interaction)
+        await say(interaction, view=await self._log(guild, 1))
+
+    async def log_turned(self, interaction: Interaction, match: re.Match[str]) -> None:
+        """Turn a page of the log."""
+        guild = managed_guild(interaction)
+        await interaction.response.edit_message(
+            view=await self._log(guild, int(match["page"])), allowed_mentions=_NOBODY
+        )
+
+    async def _log(self, guild: discord.Guild, page: int) -> discord.ui.LayoutView:
+        shown, page, pages = await self._desk.history(guild.id, page)
+        return log_card(shown, page, pages, label_of=self._label_of)
+
+    # --- rules ---
+
+    @quota.command(name="set", description="Set what everyone, a role, a member, a channel or the server may spend.")
+    @app_commands.describe(**_WHOM, **_WHAT, reason="Why; it stands in the log.")
+    @app_commands.choices(per=_PERIODS, resolution=_SIZES)
+    async def set_rule(
+        self,
+        interaction: Interaction,
+        credits: _Credits | None = None,  # noqa: A002 - the option's name
+        per: str | None = None,
+        role: discord.Role | None = None,
+        member: discord.User | None = None,
+        channel: _Channel | None = None,
+        newer_than_days: _Days | None = None,
+        whole_server: bool = False,
+        running: _Running | None = None,
+        resolution: str | None = None,
+        models: str | None = None,
+        count: _Count | None = None,
+        reason: _Text | None = None,
+    ) -> None:
+        """Set a rule at once, or ask first where it is a large change; what is not said stays as it is."""
+        guild = managed_guild(interaction)
+        scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
+        said = {"credits": credits, "per": per, "running": running, "resolution": resolution, "count": count}
+        change = await self._rule_change(guild, scope, subject_id, said, models, reason)
+        preview = await self._desk.preview(guild.id, change.rule) if change.is_large else None
+        await self._change(interaction, guild, change, name, preview)
+
+    @quota.command(name="preview", description="What a rule would change, for all and for one member; nothing is set.")
+    @app_commands.describe(**_WHOM, **_WHAT, check="How this member would stand then.")
+    @app_commands.choices(per=_PERIODS, resolution=_SIZES)
+    async def preview(
+        self,
+        interaction: Interaction,
+        credits: _Credits | None = None,  # noqa: A002 - the option's name
+        per: str | None = None,
+        role: discord.Role | None = None,
+        member: discord.User | None = None,
+        channel: _Channel | None = None,
+        newer_than_days: _Days | None = None,
+        whole_server: bool = False,
+        running: _Running | None = None,
+        resolution: str | None = None,
+        models: str | None = None,
+        count: _Count | None = None,
+        check: discord.User | None = None,
+    ) -> None:
+        """Show what would come of a rule, with a button that sets it."""
+        guild = managed_guild(interaction)
+        scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
+        said = {"credits": credits, "per": per, "running": running, "resolution": resolution, "count": count}
+        change = await self._rule_change(guild, scope, subject_id, said, models, None)
+        looked_at = check or member
+        place = channel or interaction.channel
+        spender = spender_of(looked_at, guild.id, place) if looked_at is not None else None
+        preview = await self._desk.preview(guild.id, change.rule, spender)
+        await self._ask(interaction, guild, change, name, preview, asked=False)
+
+    @quota.command(name="remove", description="Remove a rule; what the other rules say holds then.")
+    @app_commands.describe(**_WHOM, reason="Why; it stands in the log.")
+    async def remove(
+        self,
+        interaction: Interaction,
+        role: discord.Role | None = None,
+        member: discord.User | None = None,
+        channel: _Channel | None = None,
+        newer_than_days: _Days | None = None,
+        whole_server: bool = False,
+        reason: _Text | None = None,
+    ) -> None:
+        """Ask whether a rule is to be removed."""
+        guild = managed_guild(interaction)
+        scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
+        found = await self._desk.rule(guild.id, scope, subject_id)
+        if found is None:
+            raise CannotDo(user_message="There is no such rule. /quota list shows those that there are.")
+        change = RuleRemoval(scope=scope, subject_id=subject_id, before=values_of(found.rule), reason=reason or "")
+        await self._change(interaction, guild, change, name, None)
+
+    @quota.command(name="timezone", description="By which clocks this server's days, weeks and months begin.")
+    @app_commands.describe(zone="For example Europe/Berlin.", reason="Why; it stands in the log.")
+    async def set_zone(self, interaction: Interaction, zone: str, reason: _Text | None = None) -> None:
+        """Set the time zone."""
+        guild = managed_guild(interaction)
+        await self._change(interaction, guild, _valid(ZoneChange, name=zone, reason=reason or ""), "", None)
+
+    # --- extra credits and refunds ---
+
+    @quota.command(name="grant", description="Give a member extra credits, used when their allowance is empty.")
+    @app_commands.describe(
+        member="To whom.",
+        amount="How many credits.",
+        reason="Why; it stands in the log.",
+        expires_in_days="When they expire; never, if you don't say.",
+    )
+    async def grant(
+        self,
+        interaction: Interaction,
+        member: discord.User,
+        amount: app_commands.Range[int, 1, MOST_GRANTED],
+        reason: _Text | None = None,
+        expires_in_days: _Days | None = None,
+    ) -> None:
+        """Grant at once, or ask first where it is much."""
+        guild = managed_guild(interaction)
+        change = GrantChange(user_id=member.id, credits=amount, days=expires_in_days, reason=reason or "")
+        await self._change(interaction, guild, change, member.display_name, None)
+
+    @quota.command(name="refund", description="Give back what a picture cost; the image service keeps its credits.")
+    @app_commands.describe(
+        picture="One that is offered as you type, or the link to its message.",
+        reason="Why; it stands in the log.",
+        amount="How many credits; all that it cost, if you don't say.",
+        member="Offer this member's pictures only.",
+    )
+    async def refund(
+        self,
+        interaction: Interaction,
+        picture: str,
+        reason: _Text,
+        amount: app_commands.Range[int, 1] | None = None,
+        member: discord.User | None = None,
+    ) -> None:
+        """Refund a picture."""
+        guild = managed_guild(interaction)
+        change = _valid(RefundChange, picture_id=picture, credits=amount, reason=reason)
+        await self._change(interaction, guild, change, member.display_name if member is not None else "", None)
+
+    # --- the buttons of a change that is asked about ---
+
+    async def do_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
+        """Make the change."""
+        guild = managed_guild(interaction)
+        try:
+            done = await self._desk.confirm(guild.id, match["draft_id"], by=interaction.user.id)
+        except ChangeRefused as error:
+            raise CannotDo(user_message=error.user_message) from error
+        card = changed_card(done.line, label_of=self._label_of, repeated=done.repeated)
+        await interaction.response.edit_message(view=card, allowed_mentions=_NOBODY)
+
+    async def leave_pressed(self, interaction: Interaction, _match: re.Match[str]) -> None:
+        """Make no change; what was kept expires by itself."""
+        managed_guild(interaction)
+        await interaction.response.edit_message(view=left_card())
+
+    async def _change(
+        self, interaction: Interaction, guild: discord.Guild, change: Change, name: str, preview: Preview | None
+    ) -> None:
+        if change.is_large:
+            await self._ask(interaction, guild, change, name, preview, asked=True)
+            return
+        try:
+            done = await self._desk.change(guild.id, change, by=interaction.user.id, event_id=str(interaction.id))
+        except ChangeRefused as error:
+            raise CannotDo(user_message=error.user_message) from error
+        await say(interaction, view=changed_card(done.line, label_of=self._label_of, repeated=done.repeated))
+
+    async def _ask(
+        self,
+        interaction: Interaction,
+        guild: discord.Guild,
+        change: Change,
+        name: str,
+        preview: Preview | None,
+        *,
+        asked: bool,
+    ) -> None:
+        draft_id = await self._desk.keep(guild.id, change, by=interaction.user.id)
+        card = change_card(change, draft_id, name=name, label_of=self._label_of, preview=preview, asked=asked)
+        await say(interaction, view=card)
+
+    async def _rule_change(
+        self,
+        guild: discord.Guild,
+        scope: Scope,
+        subject_id: int,
+        said: dict[str, Any],
+        models: str | None,
+        reason: str | None,
+    ) -> RuleChange:
+        found = await self._desk.rule(guild.id, scope, subject_id)
+        before = found.rule if found is not None else None
+        given = {name: said[name] for name in ("running", "resolution", "count") if said[name] is not None}
+        if models is not None:
+            given["models"] = self._models(models)
+        per, number = said["per"], said["credits"]
+        if per == Period.NONE:
+            if number is not None:
+                raise CannotDo(user_message="Say how many credits, or that there is no limit on them: not both.")
+            given |= {"period": Period.NONE, "credits": None}
+        elif per is not None or number is not None:
+            stands = before.period if before is not None and before.period is not Period.NONE else None
+            number = number if number is not None else (before.credits if before is not None else None)
+            if number is None:
+                raise CannotDo(user_message="Say how many credits, too.")
+            given |= {"period": per or stands or Period.MONTH, "credits": number}
+        if not given:
+            raise CannotDo(user_message="Say what is allowed: credits, a resolution, models, how many.")
+        return merged(before, scope, subject_id, given, reason or "")
+
+    def _models(self, typed: str) -> Sequence[str]:
+        names = [name.strip() for name in typed.split(",") if name.strip()]
+        if "all" in names or ALL_MODELS in names:
+            return [ALL_MODELS]
+        return [self._catalogue.get(name).id for name in dict.fromkeys(names)]  # BadOption says which there are
+
+    def _label_of(self, model: str) -> str:
+        known = {spec.id: spec.label for spec in MODELS}
+        return known.get(model, model)
+
+    # --- what is offered while somebody types ---
+
+    @set_rule.autocomplete("models")
+    @preview.autocomplete("models")
+    async def models_typed(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """Offer models, one after another."""
+        if not interaction.permissions.manage_guild:
+            return []
+        return models_of_rule_choices(self._catalogue, typed)
+
+    @set_zone.autocomplete("zone")
+    async def zone_typed(self, _interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """Offer time zones."""
+        return zone_choices(zone_names(), typed)
+
+    @refund.autocomplete("picture")
+    async def picture_typed(self, interaction: Interaction, typed: str) -> list[app_commands.Choice[str]]:
+        """Offer the server's newest pictures that somebody paid for."""
+        if interaction.guild_id is None or not interaction.permissions.manage_guild:
+            return []
+        member = interaction.namespace.member
+        found = await self._desk.refundable(
+            interaction.guild_id, user_id=getattr(member, "id", None) if member is not None else None
+        )
+        return refund_choices(found, typed, now_ms=int(interaction.created_at.timestamp() * 1000))
+
+
+def _whom(
+    role: discord.Role | None,
+    member: discord.User | None,
+    channel: app_commands.AppCommandChannel | None,
+    days: int | None,
+    *,
+    whole_server: bool,
+) -> tuple[Scope, int, str]:
+    """Return whom a rule is for, and their name for a button; nobody in particular is everyone."""
+    chosen: list[tuple[Scope, int, str]] = []
+    if role is not None:
+        # The role that everybody has is no role to Discord's members.
+        chosen.append((Scope.EVERYONE, 0, "everyone") if role.is_default() else (Scope.ROLE, role.id, role.name))
+    if member is not None:
+        chosen.append((Scope.MEMBER, member.id, member.display_name))
+    if channel is not None:
+        chosen.append((Scope.CHANNEL, channel.id, f"#{channel.name}"))
+    if days is not None:
+        chosen.append((Scope.NEWCOMER, days, f"members of less than {days} days"))
+    if whole_server:
+        chosen.append((Scope.SERVER, 0, "the whole server"))
+    if len(chosen) > 1:
+        raise CannotDo(user_message="A rule is for one of them: a role, a member, a channel, newcomers, or the server.")
+    return chosen[0] if chosen else (Scope.EVERYONE, 0, "everyone")
+
+
+def _valid(kind: type[C], **values: Any) -> C:
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise CannotDo(user_message="That is more than Discord's fields hold. Choose what is offered.") from error
+
+
+async def setup(client: BotClient) -> None:
+    """Add the commands and their buttons."""
+    cog = Quota(client)
+    await client.add_cog(cog)
+    on_press(client, ids.QUOTA_DO, cog.do_pressed)
+    on_press(client, ids.QUOTA_LEAVE, cog.leave_pressed)
+    on_press(client, ids.QUOTA_RULES, cog.rules_turned)
+    on_press(client, ids.QUOTA_LOG, cog.log_turned)
