@@ -73,7 +73,7 @@ def test_what_makes_another_word_is_kept(term: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("term", "text"),
-    [("idiot", "an Іdiot"), ("idiot", "an Ιdiot"), ("mate", "Мate"), ("then", "ᎢΗΕΝ"), ("gold", "ԌOLD"), ("нет", "НЕТ")],
+    [("idiot", "an Іdiot"), ("idiot", "an Ιdiot"), ("mate", "Мate"), ("then", "ᎢΗΕΝ"), ("gold", "ԌOLD")],
 )
 def test_letters_that_look_alike_in_one_case_only(term: str, text: str) -> None:
     assert blocked_in(text, [term]) == term
