@@ -31,7 +31,7 @@ class Bans(commands.Cog):
         member="Whom.", reason="Why: they see it when they try to use the bot.", expires="For how long."
     )
     @app_commands.choices(expires=[app_commands.Choice(name=words, value=words) for words in LASTING_S])
-    @app_commands.guild_only()
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(moderate_members=True)
     async def ban(
@@ -46,7 +46,7 @@ class Bans(commands.Cog):
 
     @app_commands.command(name="unban", description="Lift a member's ban from this bot.")
     @app_commands.describe(member="Whose ban.")
-    @app_commands.guild_only()
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(moderate_members=True)
     async def unban(self, interaction: Interaction, member: discord.User) -> None:
@@ -56,7 +56,7 @@ class Bans(commands.Cog):
         await say(interaction, view=unbanned_card(member.id, stood=stood))
 
     @app_commands.command(name="bans", description="Who is banned from this bot here, until when, and why.")
-    @app_commands.guild_only()
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(moderate_members=True)
     async def bans(self, interaction: Interaction) -> None:

@@ -51,7 +51,7 @@ class Settings(commands.Cog):
     @app_commands.command(
         name="settings", description="How the bot is set up in this server, and change it: where, who, what, log."
     )
-    @app_commands.guild_only()
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(manage_guild=True)
     async def settings(self, interaction: Interaction) -> None:

@@ -36,7 +36,7 @@ class Setup(commands.Cog):
         self._welcoming: set[int] = set()
 
     @app_commands.command(name="setup", description="Set the bot up in this server: where, how much, where to log.")
-    @app_commands.guild_only()
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(manage_guild=True)
     async def setup(self, interaction: Interaction) -> None:

@@ -272,7 +272,7 @@ async def test_the_commands_are_for_servers_and_managers_alone(fresh: DiscordWor
     assert "server" not in commands
     for name, permission in [("settings", "manage_guild"), ("ban", "moderate_members"), ("unban", "moderate_members")]:
         command = commands[name]
-        assert command.guild_only
+        assert command.to_dict(fresh.client.tree)["contexts"] == [0]
         assert command.default_permissions is not None
         assert getattr(command.default_permissions, permission)
         assert command.allowed_installs is not None

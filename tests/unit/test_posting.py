@@ -10,6 +10,7 @@ from typing import Any
 
 import discord
 import pytest
+from bot.ui.server import gallery_card
 
 import bot.posting
 from bot.generations.protocols import DeliveryError, DeliveryFault, PostFile, Target, Voided
@@ -22,7 +23,6 @@ from bot.ui.failure import failure_card
 from bot.ui.progress import progress_card
 from bot.ui.removal import report_card
 from bot.ui.result import result_card
-from bot.ui.server import gallery_card
 from tests.discord_rest import (
     APPLICATION_ID,
     DM_CHANNEL_ID,

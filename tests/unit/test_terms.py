@@ -71,6 +71,14 @@ def test_what_makes_another_word_is_kept(term: str, text: str) -> None:
     assert blocked_in(text, [term]) is None
 
 
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [("idiot", "an Іdiot"), ("idiot", "an Ιdiot"), ("mate", "Мate"), ("then", "ᎢΗΕΝ"), ("gold", "ԌOLD")],
+)
+def test_letters_that_look_alike_in_one_case_only(term: str, text: str) -> None:
+    assert blocked_in(text, [term]) == term
+
+
 def test_terms_are_tidied() -> None:
     assert tidied(["  bad   word ", "BAD-WORD", "bád word", "", " ", "\u200b", "good*", "good", "-"]) == (
         "bad word",
