@@ -77,6 +77,14 @@ async def test_without_a_threshold_nobody_is_asked(open_discord_world: OpenWorld
 
 
 async def test_without_a_limit_the_question_says_so(open_discord_world: OpenWorld) -> None:
-    world = await open_discord_world(member_credits_per_month="")
+    world = await open_discord_world(member_credits_per_month="", guild_credits_per_month="")
     asked = await world.imagine("as many as I like", count=4)
     assert "**This costs 32 credits.** You have no limit." in text_of(asked.response)
+
+
+async def test_what_all_have_together_is_told_as_such(open_discord_world: OpenWorld) -> None:
+    world = await open_discord_world(member_credits_per_month="", guild_credits_per_month=100)
+    asked = await world.imagine("as many as we like", count=4)
+    assert "68 of the 100 that all have together here would be left; new ones come <t:" in text_of(asked.response)
+    shown = await world.slash(world.alice, "credits")
+    assert text_of(shown.response).startswith("**100 credits left in this server**, for all together")

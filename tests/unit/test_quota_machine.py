@@ -226,8 +226,11 @@ class ServerLife(RuleBasedStateMachine):
         self.an_admin_sets_the_time_zone(zone)
         for person in range(3 if given else 0):
             self.an_admin_grants(person, 10, None)
-        roles = [((Scope.ROLE, ARTIST), ("day", 12)), ((Scope.ROLE, PATRON), ("month", 50))] if both else []
-        for which, said in [*roles, *rules]:
+        first: list[tuple[Which, Said]] = [
+            *(((Scope.ROLE, ARTIST), ("day", 12)), ((Scope.ROLE, PATRON), ("month", 50))),
+            ((Scope.NEWCOMER, 40), ("week", 6)),
+        ]
+        for which, said in [*(first if both else []), *rules]:
             self.an_admin_sets_or_removes_a_rule(which, said)
 
     # The machine is its own clock.
