@@ -34,6 +34,7 @@ from bot.generations.stages import Patience, Tools
 from bot.generations.store import FileStore
 from bot.generations.tray import Tray, TrayLimits
 from bot.generations.upkeep import Upkeep
+from bot.generations.usage import UsageBook
 from bot.generations.views import Views
 from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient, Timeouts
 from bot.storage import Database
@@ -56,6 +57,7 @@ class Core:
     gallery: Gallery
     preferences: PreferencesBook
     privacy: Privacy
+    usage: UsageBook
 
 
 def new_id() -> str:
@@ -219,5 +221,6 @@ async def build_core(
         moderation=Moderation(database, clock),
         gallery=Gallery(database, clock),
         preferences=PreferencesBook(database, clock),
+        usage=UsageBook(database, clock),
         privacy=Privacy(database=database, store=store, eraser=eraser, tray=tray, clock=clock),
     )

@@ -30,6 +30,7 @@ from bot.generations.refusals import Refused
 from bot.generations.service import Generations
 from bot.generations.store import FileStore
 from bot.generations.tray import Tray
+from bot.generations.usage import UsageBook
 from bot.rivya import BadOption, Catalogue
 from bot.ui.card import SLATE, Card
 from bot.ui.failure import error_card
@@ -57,6 +58,7 @@ EXTENSIONS = (
     "cogs.results",
     "cogs.server",
     "cogs.privacy",
+    "cogs.usage",
 )
 
 
@@ -80,6 +82,7 @@ class Services:
     gallery: Gallery
     preferences: PreferencesBook
     privacy: Privacy
+    usage: UsageBook
 
 
 class BotClient(commands.Bot):

@@ -225,6 +225,7 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         gallery=core.gallery,
         preferences=core.preferences,
         privacy=core.privacy,
+        usage=core.usage,
     )
     return BotClient(services)
 

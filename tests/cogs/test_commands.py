@@ -18,20 +18,8 @@ from tests.ui_limits import units
 
 MENDED = "Use the usual resolution · 3 credits"
 COMMANDS = {
-    *(
-        "imagine",
-        "cancel",
-        "history",
-        "show",
-        "queue",
-        "credits",
-        "preferences",
-        "tray",
-        "server",
-        "privacy",
-        "about",
-        "help",
-    ),
+    *("imagine", "cancel", "history", "show", "queue", "credits", "preferences", "tray", "server", "privacy", "usage"),
+    *("about", "help"),
 }
 MENUS = {"Use as reference", "Add to my tray"}
 

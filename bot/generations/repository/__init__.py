@@ -14,6 +14,7 @@ from bot.generations.repository.references import ReferenceQueries, ReferenceRow
 from bot.generations.repository.reports import ReportQueries, ReportRow, ReportState
 from bot.generations.repository.requests import RequestQueries, RequestRow
 from bot.generations.repository.tray import TrayQueries, TrayRow
+from bot.generations.repository.usage import UsageQueries
 from bot.storage import Connection
 
 __all__ = [
@@ -54,3 +55,4 @@ class GenerationsRepository:
         self.memory = MemoryQueries(connection)
         self.erasing = ErasingQueries(connection)
         self.personal = PersonalQueries(connection)
+        self.usage = UsageQueries(connection)
