@@ -29,10 +29,12 @@ class About(commands.Cog):
     @app_commands.command(name="help", description="How to make pictures with this bot.")
     async def help(self, interaction: Interaction) -> None:
         """Show how it is used."""
-        found = [command for command in self._client.tree.walk_commands() if isinstance(command, app_commands.Command)]
+        found = [
+            command for command in self._client.tree.get_commands() if not isinstance(command, app_commands.ContextMenu)
+        ]
         # What one came for stands first.
-        found.sort(key=lambda command: (command.name != "imagine", command.qualified_name))
-        listed = [(f"/{command.qualified_name}", command.description) for command in found]
+        found.sort(key=lambda command: (command.name != "imagine", command.name))
+        listed = [(f"/{command.name}", command.description) for command in found]
         menus = [
             command for command in self._client.tree.get_commands() if isinstance(command, app_commands.ContextMenu)
         ]
