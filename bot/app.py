@@ -38,6 +38,7 @@ from bot.generations.stages import Patience, Tools
 from bot.generations.store import FileStore
 from bot.generations.tray import Tray, TrayLimits
 from bot.generations.upkeep import Upkeep
+from bot.generations.usage import UsageBook
 from bot.generations.views import Views
 from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient, Timeouts
 from bot.storage import Database
@@ -63,6 +64,7 @@ class Core:
     everyones: EveryonesCredits
     privacy: Privacy
     quotas: QuotaDesk
+    usage: UsageBook
 
 
 def new_id() -> str:
@@ -230,6 +232,7 @@ async def build_core(
         preferences=PreferencesBook(database, clock),
         house=House(database, clock),
         everyones=EveryonesRule(database, clock, default_credits=settings.member_credits_per_month),
+        usage=UsageBook(database, clock),
         privacy=Privacy(database=database, store=store, eraser=eraser, tray=tray, clock=clock),
         quotas=QuotaDesk(database, spending, clock),
     )

@@ -34,6 +34,7 @@ from bot.generations.refusals import Refused
 from bot.generations.service import Generations
 from bot.generations.store import FileStore
 from bot.generations.tray import Tray
+from bot.generations.usage import UsageBook
 from bot.rivya import BadOption, Catalogue
 from bot.ui.card import SLATE, Card
 from bot.ui.failure import error_card, unwritten_card
@@ -64,6 +65,7 @@ EXTENSIONS = (
     "cogs.bans",
     "cogs.privacy",
     "cogs.quota",
+    "cogs.usage",
 )
 
 
@@ -88,6 +90,7 @@ class Services:
     preferences: PreferencesBook
     house: House
     privacy: Privacy
+    usage: UsageBook
     quotas: QuotaDesk
     everyones: EveryonesCredits | None = None
     """What each member may spend; None: /setup does not ask for it."""

@@ -228,6 +228,7 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         everyones=core.everyones,
         privacy=core.privacy,
         quotas=core.quotas,
+        usage=core.usage,
     )
     return BotClient(services)
 

@@ -18,6 +18,7 @@ import simcord
 from PIL import Image, ImageDraw
 from playwright.async_api import async_playwright
 
+from bot.generations.protocols import PostFile
 from tests.ui_looking import looking, looking_longest
 from tests.ui_samples import samples
 from tests.ui_samples_house import house_samples
@@ -52,10 +53,10 @@ async def main(folder: Path, part: str) -> None:
                         continue
                     target = bot.get_channel(channel.id)
                     attached = [
-                        discord.File(io.BytesIO(_picture(f.position)), f.filename, description="a picture")
+                        discord.File(io.BytesIO(_bytes_of(f)), f.filename, description="a picture")
                         for f in sample.files
                     ]
-                    images = sum(not file.filename.endswith(".txt") for file in sample.files)
+                    images = sum(not file.filename.endswith((".txt", ".csv")) for file in sample.files)
                     message = await target.send(view=sample.draw(), files=attached)
                     await preview.refresh()
                     for width, page in pages.items():
@@ -64,6 +65,10 @@ async def main(folder: Path, part: str) -> None:
                         await page.screenshot(path=str(folder / f"{name}-{width}.png"))
                     await message.delete()
             await browser.close()
+
+
+def _bytes_of(file: PostFile) -> bytes:
+    return file.path.read_bytes() if file.path.exists() else _picture(file.position)
 
 
 def _picture(position: int) -> bytes:

@@ -12,7 +12,7 @@ from bot.ui.words import in_credits
 PRIVACY = (
     "Kept: your prompts, options and pictures, and the ledger of your credits; reference images for up to 30 days "
     "after their request, so that it can be repeated, and those of a tray for a day. "
-    "Prompts and images are sent to the image service."
+    "Prompts and images are sent to the image service. /privacy gives you all of it, or deletes it."
 )
 
 

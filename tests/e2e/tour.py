@@ -170,6 +170,13 @@ async def _moderate(camera: Camera, demo: Demo, page: DemoPage) -> None:
     await camera.message("report", "Reported", "It shows our logo.")
     await page.view_as("Mia")
 
+    await page.command("privacy delete")
+    await camera.message("privacy", "Only you can see this", "Delete all that I hold")
+    await page.view_as("Ada")
+    await page.command("usage")
+    await page.picture_sizes("used in")
+    await camera.message("usage", "used in")
+
 
 if __name__ == "__main__":
     into = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images")

@@ -18,6 +18,7 @@ from bot.generations.repository.reports import ReportQueries, ReportRow, ReportS
 from bot.generations.repository.requests import RequestQueries, RequestRow
 from bot.generations.repository.rules import ChangeRow, RuleQueries, RulesRow
 from bot.generations.repository.tray import TrayQueries, TrayRow
+from bot.generations.repository.usage import UsageQueries
 from bot.storage import Connection
 
 __all__ = [
@@ -68,3 +69,4 @@ class GenerationsRepository:
         self.memory = MemoryQueries(connection)
         self.erasing = ErasingQueries(connection)
         self.personal = PersonalQueries(connection)
+        self.usage = UsageQueries(connection)
