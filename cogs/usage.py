@@ -18,6 +18,7 @@ from bot.client import BotClient, CannotDo, Interaction
 from bot.generations.usage import MAX_DAYS, MOST_CHARGES, By, Period, Usage
 from bot.generations.usage_files import TooMany, as_csv, as_json, named, read
 from bot.presses import on_choice, on_press
+from bot.rights import managed
 from bot.ui import ids
 from bot.ui.charts import Charts
 from bot.ui.usage import CHART_FILE, SHOWN, chart_of, file_card, times, trace_card, usage_card
@@ -51,7 +52,7 @@ class UsageCog(commands.Cog, name="Usage"):
     @app_commands.command(
         name="usage", description="What this server used: by member, channel, model or day; as files."
     )
-    @app_commands.guild_only()
+    @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(manage_guild=True)
     @app_commands.describe(
@@ -74,7 +75,7 @@ class UsageCog(commands.Cog, name="Usage"):
         find: app_commands.Range[str, 1, 200] | None = None,
     ) -> None:
         """Show what was used, or one charge, privately."""
-        guild = _managed(interaction)
+        guild = managed(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         if find is not None:
             await self._trace(interaction, guild, find.strip())
@@ -85,13 +86,13 @@ class UsageCog(commands.Cog, name="Usage"):
 
     async def by_chosen(self, interaction: Interaction, match: re.Match[str], values: list[str]) -> None:
         """Break it down by something else."""
-        guild = _managed(interaction)
+        guild = managed(interaction)
         await interaction.response.defer()
         await self._show(interaction, guild, _of(match), By(values[0]))
 
     async def when_chosen(self, interaction: Interaction, match: re.Match[str], values: list[str]) -> None:
         """Show another time."""
-        guild = _managed(interaction)
+        guild = managed(interaction)
         await interaction.response.defer()
         today = await self._book.today(guild.id)
         await self._show(interaction, guild, times(today)[values[0]][1], By(match["by"]))
@@ -130,7 +131,7 @@ class UsageCog(commands.Cog, name="Usage"):
 
     async def file_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Give every charge of a time as a file."""
-        guild = _managed(interaction)
+        guild = managed(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         period, form = _of(match), match["form"]
         try:
@@ -175,13 +176,6 @@ class UsageCog(commands.Cog, name="Usage"):
                 "request's id, the link of a result's message, or an entry's number like #123."
             )
         await interaction.edit_original_response(view=trace_card(view, trace), allowed_mentions=_NOBODY)
-
-
-def _managed(interaction: Interaction) -> discord.Guild:
-    """Return the server, for those who manage it; an admin may have opened the command to others."""
-    if interaction.guild is None or not interaction.permissions.manage_guild:
-        raise CannotDo(user_message="Only those who manage this server can see what it used.")
-    return interaction.guild
 
 
 def _period(since: str | None, until: str | None, today: date) -> Period:

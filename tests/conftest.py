@@ -5,10 +5,19 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from bot.storage import Database, open_database
 from tests.clocks import TestClock
 from tests.crash.launcher import Launcher
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> None:
+    """Log errors in few words: the traceback that structlog draws by itself takes a second of the event loop."""
+    structlog.configure(
+        processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+    )
 
 
 @pytest.fixture

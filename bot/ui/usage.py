@@ -175,6 +175,7 @@ def _long_day(key: Key) -> str:
 def _choices(usage: Usage, by: By, today: date) -> Sequence[ui.ActionRow[Any]]:
     first, last = usage.period.first.toordinal(), usage.period.last.toordinal()
     breakdown: ui.Select[Any] = ui.Select(
+        placeholder="Broken down by",
         custom_id=ids.usage_by(first, last),
         options=[
             discord.SelectOption(label=f"By {words}", value=each, default=each is by)

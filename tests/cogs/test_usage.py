@@ -26,7 +26,7 @@ async def test_whoever_does_not_manage_the_server_is_turned_away_everywhere(disc
             (ids.usage_file("csv", today, today), None),
         ):
             answer = await world.forge(who, lure.response, custom_id, *([value] if value else []))
-            assert text_of(answer.response) == "**Only those who manage this server can see what it used.**"
+            assert text_of(answer.response) == "**Only those who manage this server can do that.**"
     command = world.client.tree.get_command("usage")
     assert command is not None
     payload = command.to_dict(world.client.tree)

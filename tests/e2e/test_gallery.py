@@ -15,8 +15,10 @@ async def test_two_presses_at_the_same_time_are_one_post(tmp_path: Path) -> None
         alice = wire.people.add_member(guild, "alice")
         moderator = wire.people.add_member(guild, "moderator", administrator=True)
         async with running(tmp_path, wire, rivya):
-            panel = await wire.slash(moderator, channel, "server")
-            shown = await until_said(wire, panel, "Gallery: none")
+            panel = await wire.slash(moderator, channel, "settings")
+            shown = await until_said(wire, panel, "Gallery")
+            await wire.select(moderator, shown.id, "nbb:set:go", ["reports"])
+            await until_said(wire, panel, "Gallery: none yet")
             await wire.select(moderator, shown.id, "nbb:server:gallery", [str(gallery)])
             await until_said(wire, panel, f"Gallery: <#{gallery}>")
             made = await wire.slash(alice, channel, "imagine", prompt="worth showing twice")

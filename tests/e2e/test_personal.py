@@ -15,7 +15,8 @@ from tests.e2e.program import PATIENCE_S, audited, both, running, until_said
 ALLOWANCE = "40"
 PICTURE_CREDITS = 8
 BY_SERVER, BY_PERSON = 0, 1
-IN_SERVER = 0
+IN_SERVER, IN_DIRECT = 0, 1
+FOR_SERVERS = {"setup", "settings", "ban", "unban", "bans", "quota", "usage"}
 
 
 @dataclass
@@ -164,7 +165,7 @@ async def test_where_it_is_off_commands_are_for_servers_and_what_is_forged_is_re
         async with running(tmp_path, wire, rivya, PERSONAL_CREDITS_PER_MONTH=ALLOWANCE):
             everywhere = await registered(wire)
             assert {command["name"]: command["integration_types"] for command in everywhere} == {
-                command["name"]: [BY_SERVER] if command["name"] == "server" else [BY_SERVER, BY_PERSON]
+                command["name"]: [BY_SERVER] if command["name"] in FOR_SERVERS else [BY_SERVER, BY_PERSON]
                 for command in everywhere
             }
             before = await places.painted(places.alice, places.foreign, "while it was on")
@@ -172,7 +173,11 @@ async def test_where_it_is_off_commands_are_for_servers_and_what_is_forged_is_re
             now = await registered(wire)
             assert {command["name"] for command in now} == {command["name"] for command in everywhere}
             assert all(command["integration_types"] == [BY_SERVER] for command in now)
-            assert all(command["contexts"] == [IN_SERVER] for command in now)
+            assert {command["name"]: command["contexts"] for command in now} == {
+                # What is held on somebody can be asked for after having left the server, too.
+                command["name"]: [IN_SERVER, IN_DIRECT] if command["name"] == "privacy" else [IN_SERVER]
+                for command in now
+            }
             # A message that still stands there, and commands as an older registration had them.
             pressed = await wire.click(places.alice, before.message_id or 0, "nbb:redo:.*")
             await until_said(wire, pressed, "I paint in servers only.")

@@ -6,15 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from tests.clocks import TestClock
 from tests.world import World, Worlds
-
-# The traceback that structlog draws by itself takes a second of the event loop.
-structlog.configure(
-    processors=[structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
-)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 
 import discord
 import pytest
-from bot.ui.server import gallery_card
 
 import bot.posting
 from bot.generations.protocols import DeliveryError, DeliveryFault, PostFile, Target, Voided
@@ -20,6 +19,7 @@ from bot.generations.values import RequestView
 from bot.posting import DiscordDelivery
 from bot.ui import ids
 from bot.ui.failure import failure_card
+from bot.ui.gallery import gallery_card
 from bot.ui.progress import progress_card
 from bot.ui.removal import report_card
 from bot.ui.result import result_card

@@ -46,7 +46,7 @@ def test_every_control_says_in_words_what_it_does() -> None:
             if part["type"] == SELECT:
                 assert part.get("placeholder", "").strip(), name
             if part["type"] == FILE:  # a file is shown by its name alone
-                assert part["file"]["url"].endswith(".txt"), name
+                assert part["file"]["url"].endswith((".txt", ".csv", ".json", ".zip")), name
 
 
 def test_the_colour_of_a_card_says_nothing_that_its_words_do_not() -> None:

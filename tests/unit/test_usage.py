@@ -13,7 +13,6 @@ import pytest
 from sqlalchemy import text, update
 
 from bot.credits.ledger import Ledger
-from bot.credits.repository import CreditsRepository
 from bot.credits.windows import month_of
 from bot.generations.repository import GenerationsRepository
 from bot.generations.usage import By, Period, Usage, UsageBook
@@ -59,7 +58,11 @@ async def live(database: Database, seed: int, *, number: int = 60, guild_id: int
                     await fetch(tx, f"{name}-{position}", now_ms=now_ms + 60_000, final_credits=rng.choice((5, 8, 11)))
                     if ending < 0.1:
                         await Ledger(tx, now_ms + DAY_MS).refund(
-                            f"{name}-{position}", 3, actor="admin", reason="x", window=month_of(now_ms + DAY_MS)
+                            f"{name}-{position}",
+                            3,
+                            actor="admin",
+                            reason="x",
+                            open_since_ms=month_of(now_ms + DAY_MS).start_ms,
                         )
                 elif ending < 0.85:
                     await end(tx, f"{name}-{position}", now_ms=now_ms + 60_000)
@@ -68,11 +71,11 @@ async def live(database: Database, seed: int, *, number: int = 60, guild_id: int
 
 
 async def ledger_says(database: Database, since_ms: int, until_ms: int, guild_id: int = GUILD) -> int:
-    async def work(tx: Connection) -> int:
-        rows = CreditsRepository(tx)
-        return await rows.guild_used(guild_id, since_ms) - await rows.guild_used(guild_id, until_ms)
-
-    return await database.look(work)
+    query = (
+        "SELECT coalesce(sum(amount_credits), 0) FROM legs "
+        f"WHERE guild_id = {guild_id} AND dated_at_ms >= {since_ms} AND dated_at_ms < {until_ms}"
+    )
+    return await _number(database, query)
 
 
 @pytest.mark.parametrize("seed", range(6))
