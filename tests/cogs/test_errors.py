@@ -131,6 +131,7 @@ async def test_what_asks_for_no_picture_does_not_speak_of_charging(discord_world
         said = text_of((await world.forge(world.alice, card, cancel)).response)
     assert "Nothing was changed by this." in said
     assert "charged" not in said
+    await world.until(lambda: world.tasks("cancelled in vain"))  # its time is counted from there
     await world.advance(1100)
     await world.idle()
     await world.check_books(charged=8)
