@@ -141,7 +141,7 @@ class Mentions(commands.Cog):
         author = message.author
         if author.bot or message.webhook_id is not None or message.type not in _WORDS:
             return False
-        if message.guild is None:  # direct messages need no mention; they are answered elsewhere
+        if message.guild is None:  # mentions are for servers; in direct messages there are the commands
             return False
         return self._mention.search(message.content) is not None
 

@@ -161,8 +161,6 @@ async def _moderate(camera: Camera, demo: Demo, page: DemoPage) -> None:
     await page.picture_sizes("by @Mia", GALLERY_PROMPT)
     await camera.message("gallery-post", "by @Mia", GALLERY_PROMPT)
     await page.view_as("Ada")
-    await page.command("server")
-    await camera.message("server", "Only you can see this", "Gallery")
     await page.picture_sizes("by @Mia", GALLERY_PROMPT)
     await page.choose("More", "Report to the moderators")
     await page.fill_form("It shows our logo.")
