@@ -29,13 +29,15 @@ from bot.generations.states import PictureState, RequestState
 from bot.generations.tray import Tray
 from bot.generations.upkeep import Upkeep
 from bot.rivya import Catalogue, RivyaClient, RivyaError, from_code
-from bot.storage import Database
+from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 60.0
 ACKNOWLEDGED_WITHIN_S = 60.0
 """Discord takes an acknowledgement for 3 s only: whatever is not acknowledged after a minute never will be."""
+WORKED_ON = {PictureState.HELD, PictureState.SUBMITTING, PictureState.PAINTING, PictureState.FETCHING}
+"""Pictures in these states are driven, or wait for their place; the others rest."""
 UPKEEP_EVERY_S = 300.0
 MODELS_EVERY_S = 6 * 3600.0
 LOG_EVERY_S = 5.0
@@ -274,9 +276,18 @@ class Engine:
     async def _look_around(self) -> None:
         """Pick up what nobody works on: its command was cancelled before it could acknowledge, or to wake us."""
         await self._void(self._clock.now_ms() - int(ACKNOWLEDGED_WITHIN_S * 1000))
-        running = await self._database.look(lambda tx: GenerationsRepository(tx).requests.open(RequestState.RUNNING))
+
+        async def look(tx: Connection) -> tuple[list[RequestRow], list[PictureRow]]:
+            rows = GenerationsRepository(tx)
+            return await rows.requests.open(RequestState.RUNNING), await rows.pictures.in_states(WORKED_ON)
+
+        running, pictures = await self._database.look(look)
+        # Not all: waking hundreds of those that are well at once would hold everybody up for a second.
+        left = {picture.request_id for picture in pictures if not self._places.has(picture.id)}
+        worked_on = {picture.request_id for picture in pictures} - left
         for request in running:
-            self.wake(request.id)
+            if request.id not in worked_on:
+                self.wake(request.id)
 
     async def _reread(self, picture: PictureRow) -> PictureRow:
         async with self._database.read() as tx:

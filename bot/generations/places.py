@@ -75,6 +75,10 @@ class Places:
         """Those that drive a picture."""
         return list(self._driving.values())
 
+    def has(self, picture_id: str) -> bool:
+        """Tell whether a picture is driven, or waits for its place."""
+        return picture_id in self._driving or self._queue.has(picture_id)
+
     def hand_on(self, request: RequestRow, picture: PictureRow, *, ready: bool) -> None:
         """Take a picture on: to its place in the queue (if its references are ``ready``), or back to where it was."""
         ticket = Ticket(picture.id, request.id, request.guild_id or 0, request.user_id)
