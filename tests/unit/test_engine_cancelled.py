@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import text
 
+from bot.generations.repository import GenerationsRepository
 from bot.generations.states import PictureState, RequestState
-from tests.world import ALICE, Worlds
+from tests.world import ALICE, World, Worlds
 
 ROUNDS = 16
 
@@ -83,3 +84,22 @@ async def test_an_acknowledgement_that_was_cancelled_is_worked_on_at_once(worlds
         await world.until_state(accepted.request_id, PictureState.FETCHED)
         await world.until_idle()
         await world.check_one_picture(accepted.request_id)
+
+
+async def test_a_request_that_nobody_was_told_of_is_picked_up_within_a_minute(world: World) -> None:
+    """Its command was cancelled between storing the acknowledgement and waking the engine."""
+    accepted = await world.accept("left behind")
+    await world.database.write(
+        lambda tx: GenerationsRepository(tx).requests.move(
+            accepted.request_id, RequestState.ACCEPTED, RequestState.RUNNING, message_id=5001
+        )
+    )
+    await world.until(lambda: _look(world))
+    await world.until_idle()
+    assert (await world.view(accepted.request_id)).state is RequestState.SETTLED
+    await world.check_books(charged=8)
+
+
+def _look(world: World) -> bool:
+    world.clock.advance(10)
+    return bool(world.rivya.books.tasks)
