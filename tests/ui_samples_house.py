@@ -144,7 +144,7 @@ def house_samples() -> dict[str, Sample]:
     watched = request(picture(1, S.PAINTING), private=True, log_shows_private=True)
     plain("progress-watched", lambda: cards.progress_card(watched))
     told = replace(HouseRules(), log_channel_id=32, log_private=True)
-    plain("about-watched", lambda: cards.about_card(models=[("Nano Banana Pro", 8)], house=told))
+    plain("about-watched", lambda: cards.about_card(models=[("Nano Banana Pro", 8)], retention_days=90, house=told))
     return found
 
 

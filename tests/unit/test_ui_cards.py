@@ -87,7 +87,9 @@ def longest() -> dict[str, Sample]:
                 )
             ),
             f"{name}-help": Sample(
-                lambda p=prompt: cards.help_card(commands=[(p, p)] * 6, models=[(p, 8)] * 6, operator=p)
+                lambda p=prompt: cards.help_card(
+                    commands=[(p, p)] * 3, managing=[(p, p)] * 3, models=[(p, 8)] * 6, retention_days=90, operator=p
+                )
             ),
         }
         found |= {f"{name}-of-{what}": sample for what, sample in longest_results(prompt, filename).items()}
