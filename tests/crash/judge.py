@@ -29,6 +29,8 @@ class Verdict:
     doubled: int = 0
     """Pictures that the provider made and charged twice, to the operator: only where it forgets keys."""
     outcomes: Counter[str] = field(default_factory=Counter)
+    deeds: Counter[str] = field(default_factory=Counter)
+    """What people did in storms, by kind."""
     complaints: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     """The points that an undisturbed request passes, in order."""
@@ -38,6 +40,7 @@ class Verdict:
         for name in (*_FAULTS, "points", "rounds", "kills", "not_reached", "doubled"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.outcomes += other.outcomes
+        self.deeds += other.deeds
         self.complaints += other.complaints
 
     @property
@@ -117,6 +120,7 @@ def _judge_one(world: World, ask: Ask, verdict: Verdict, *, doubt: bool, doubles
     twice = {picture: times for picture, times in made.items() if times > 1}
 
     hidden = ask.expected == outcome and row["delivery"] in {"kept", "withdrawn"}
+    hidden = hidden or (ask.taken_away and row["delivery"] == "withdrawn")
     if not (hidden or row["delivery"] == "shown") or not world.at_rest(ask):
         verdict.complain("lost", ask, f"stuck: {row['state']}, {dict(states)}, delivery {row['delivery']}")
     if len(messages) > 1:

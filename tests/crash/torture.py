@@ -106,6 +106,8 @@ async def _table(name: str, headings: tuple[str, ...], rows: Rows, worlds: int) 
             group.create_task(run(row, work))
     _print(_row("all", headings, total, time.monotonic() - begun_s))
     _print(", ".join(f"{times} × {outcome}" for outcome, times in total.outcomes.most_common()))
+    if total.deeds:
+        _print("In the storms: " + ", ".join(f"{times} × {deed}" for deed, times in total.deeds.most_common()))
     return total
 
 

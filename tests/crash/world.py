@@ -40,6 +40,8 @@ class Ask:
     """What was answered with the form that was sent off, where the form is part of the asking."""
     died: bool = False
     """Whether the bot was killed while it was in work."""
+    taken_away: bool = False
+    """Whether its person has it deleted: what is not posted by then never is."""
     point: str = ""
     """Where, if that is known."""
     expected: str = ""
