@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 from bot.sandbox.wire import InteractionRecord, MessageRecord
+from tests.crash.judge import shows_a_picture_of
 from tests.crash.pictures import image
 from tests.crash.ways import NOT_POSSIBLE
 from tests.crash.world import Ask, World
@@ -140,14 +141,15 @@ class Crowd:
         source, message = self._result(rng)
         member = _person(source) if source.private or rng.random() < 0.7 else rng.choice(self._world.members)
         pressed = await self._world.wire.click(member, message.id, "nbb:redo:.*")
-        self._asked(source.prompt, pressed, count=source.count, private=source.private)
+        self._asked(source.prompt, pressed, private=source.private, reworded=source.reworded)
         return True
 
     async def _more(self, rng: Random, kind: str) -> bool:
         value, count = _MORE[kind]
         source, message = self._result(rng)
         chosen = await self._world.wire.select(_person(source), message.id, "nbb:more:.*", [value])
-        self._asked(source.prompt, chosen, count=count, private=source.private)
+        reworded = source.reworded or kind == "larger"
+        self._asked(source.prompt, chosen, count=count, private=source.private, reworded=reworded)
         return True
 
     async def _derive(self, rng: Random, kind: str) -> bool:
@@ -169,8 +171,9 @@ class Crowd:
         found = [
             (ask, message)
             for ask in self._world.asks
-            if ask.count == 1
+            if ask.count == 1 and (row := self._world.row_of(ask)) is not None
             for message in self._world.wire.books.pictures(containing=ask.prompt)
+            if shows_a_picture_of(message, row["id"])
         ]
         if not found:
             raise ValueError("there is no result yet")
@@ -224,9 +227,15 @@ class Crowd:
         return f"{self._name}, request {self._prompts}."
 
     def _asked(
-        self, prompt: str, source: InteractionRecord | MessageRecord, *, count: int = 1, private: bool = False
+        self,
+        prompt: str,
+        source: InteractionRecord | MessageRecord,
+        *,
+        count: int = 1,
+        private: bool = False,
+        reworded: bool = False,
     ) -> None:
-        self._world.asks.append(Ask(prompt, count, private, source))
+        self._world.asks.append(Ask(prompt, count, private, source, reworded=reworded))
 
     async def _posted_by_somebody(self, rng: Random) -> int:
         world = self._world

@@ -201,6 +201,6 @@ GROUPS = (
     Group(name="Ways, create", rows=tuple(row for way, how in _EVERY.items() for row in _created(way, how))),
     Group(name="Ways, a mention in reply", rows=in_time(_IN_REPLY), **_CONTENT),
     Group(name="Ways, time-outs at the acknowledgement", rows=timing_out(_ACKNOWLEDGED)),
-    Group(name="Ways, time-outs at the posting", rows=timing_out(_POSTED)),
+    *(Group(name="Ways, time-outs at the posting", rows=timing_out(_POSTED)).part(number, 3) for number in range(3)),
     Group(name="Ways, time-outs of a mention in reply", rows=timing_out(_IN_REPLY), **_CONTENT),
 )
