@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Protocol
 
@@ -25,6 +26,8 @@ TOKEN_LIFE_MS = 15 * 60 * 1000
 UNHEARD = (discord.HTTPException, aiohttp.ClientError, OSError)
 """A call of Discord's that failed, or whose answer was lost."""
 
+REPLY_TIMEOUT_S = 60.0
+"""For a reply to a mention. What is said after an answer that never came has to be while Discord knows its nonce."""
 _ALREADY_ACKNOWLEDGED = 40060
 _NOBODY = discord.AllowedMentions.none()
 
@@ -213,20 +216,21 @@ class MessageAsk:
         return True
 
     async def _reply(self, card: Card, nonce: str) -> discord.Message:
-        """Reply; with a nonce, Discord makes one message of calls that are repeated."""
+        """Reply; with a nonce, Discord makes one message of calls that are repeated, for some minutes."""
         channel = self._message.channel
-        try:
-            return await channel.send(
-                view=card,
-                reference=self._message.to_reference(fail_if_not_exists=False),
-                allowed_mentions=_NOBODY,
-                nonce=nonce,
-            )
-        except discord.HTTPException as error:
-            if error.status >= 500 or error.status in {401, 429}:
-                raise
-            # A reply needs Read Message History; a message by itself does not.
-            return await channel.send(view=card, allowed_mentions=_NOBODY, nonce=nonce)
+        async with asyncio.timeout(REPLY_TIMEOUT_S):
+            try:
+                return await channel.send(
+                    view=card,
+                    reference=self._message.to_reference(fail_if_not_exists=False),
+                    allowed_mentions=_NOBODY,
+                    nonce=nonce,
+                )
+            except discord.HTTPException as error:
+                if error.status >= 500 or error.status in {401, 429}:
+                    raise
+                # A reply needs Read Message History; a message by itself does not.
+                return await channel.send(view=card, allowed_mentions=_NOBODY, nonce=nonce)
 
 
 def origin_of(interaction: Interaction, *, draft_id: str | None = None) -> Origin:

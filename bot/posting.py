@@ -67,13 +67,14 @@ class DiscordDelivery:
         if voided.interaction_token is None:
             await self._say_void_by_message(voided)
             return
-        async with self._faults(by_token=True) as client:
+        async with self._faults(by_token=True, timeout_s=PROGRESS_TIMEOUT_S) as client:
             await self._webhook(client, voided.application_id, voided.interaction_token).edit_message(
                 _ORIGINAL, view=void_card(), allowed_mentions=_NOBODY
             )
 
     async def _say_void_by_message(self, voided: Voided) -> None:
-        async with self._faults() as client:
+        # Whether the history has to be searched was decided a moment ago, and must not be out of date at the end.
+        async with self._faults(timeout_s=PROGRESS_TIMEOUT_S) as client:
             place = client.get_partial_messageable(voided.channel_id, guild_id=voided.guild_id)
             found = await self._find_reply(client, place, voided) if voided.search_history else None
             if found is None:

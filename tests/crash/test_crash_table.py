@@ -69,7 +69,7 @@ def assert_kept(verdict: Verdict) -> None:
     """Every promise was kept, and the bot did die where it was to."""
     assert verdict.complaints == []
     assert verdict.clean
-    assert verdict.not_reached <= verdict.points * 0.2 + 1
+    assert verdict.reached
 
 
 @pytest.mark.parametrize("number", range(PARTS))

@@ -11,26 +11,17 @@ from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import WireFault, WireFaultKind
 from tests.crash.pictures import image
 from tests.crash.world import Ask, World
-from tests.faults.rows import PICTURE, REFERENCES, VOID, Group, Row, failed, wire_faults
+from tests.faults.rows import PICTURE, REFERENCES, VOID, Group, Row, failed, in_time, timing_out, wire_faults
 
 _SLOW = (Fault(kind=FaultKind.TASK_SLOW, delay_s=20),)
 """Long enough for several edits of the card."""
 
 
 def _rows(route: str, words: str = "", *, files: bool | None = None, effects: bool = True, **values: Any) -> list[Row]:
-    """Return a row for each fault that needs no waiting."""
+    """Return a row for each fault."""
     return [
         Row(name=f"{words or route} {name}", wire=(fault,), **values)
         for name, fault in wire_faults(route, files=files, effects=effects).items()
-        if not name.startswith("time-out")
-    ]
-
-
-def _time_outs(route: str, words: str = "", *, files: bool | None = None, effects: bool = True, **v: Any) -> list[Row]:
-    return [
-        Row(name=f"{words or route} {name}", wire=(fault,), **v)
-        for name, fault in wire_faults(route, files=files, effects=effects).items()
-        if name.startswith("time-out")
     ]
 
 
@@ -60,9 +51,15 @@ def _get_original_rows() -> list[Row]:
     first = WireFault(kind=WireFaultKind.ERROR, route="callback", status=500, effect=True)
     rows = []
     for name, fault in wire_faults("get_original", effects=False).items():
-        void = name.startswith("500 five")
-        if not name.startswith("time-out"):
-            rows.append(Row(name=f"get_original {name}", wire=(first, fault), expected=VOID if void else PICTURE))
+        void = name.startswith(("500 five", "time-out"))
+        rows.append(
+            Row(
+                name=f"get_original {name}",
+                wire=(first, fault),
+                expected=VOID if void else PICTURE,
+                says="Please ask again" if void else "",
+            )
+        )
     return rows
 
 
@@ -115,9 +112,23 @@ def _direct_rows() -> list[Row]:
 
 def _ping_rows() -> list[Row]:
     """The picture is there, and the word of it is lost: it is said once or not at all."""
-    rows = _rows("send", "ping, send", options={"notify": True}, rivya=_SLOW)
-    rows += _rows("open_dm", "ping, open_dm", options={"notify": True, "private": True}, rivya=_SLOW)
+    private = {"notify": True, "private": True}
+    rows = _rows("send", "ping, send", options={"notify": True}, rivya=_SLOW, after=_is_pinged_once_at_most)
+    rows += _rows("open_dm", "ping, open_dm", options=private, rivya=_SLOW, after=_is_pinged_once_at_most)
+    rows += _rows("send", "private ping, send", options=private, rivya=_SLOW, after=_is_pinged_once_at_most)
     return [row for row in rows if "five" not in row.name or "done" not in row.name]
+
+
+async def _is_pinged_once_at_most(world: World, ask: Ask) -> bool:
+    user_id = ask.interaction.user_id
+    direct = world.wire.people.direct_channel(user_id)
+    pings = [
+        message
+        for message in world.wire.books.messages.values()
+        if f"<@{user_id}> your picture is here." in message.text
+        or (message.channel_id == direct and "Your private picture is ready" in message.text)
+    ]
+    return len(pings) <= 1
 
 
 def _attachment_rows() -> list[Row]:
@@ -160,31 +171,19 @@ _PRIVATE = (
 GROUPS = (
     Group(
         name="Discord acknowledgement",
-        rows=tuple(row for row in (*_callback_rows(), *_get_original_rows()) if "time-out" not in row.name),
+        rows=in_time((*_callback_rows(), *_get_original_rows())),
         speed=5,  # discord.py's waits are real, and what is not acknowledged within a minute is void
     ),
-    Group(name="Discord public", rows=_PUBLIC),
-    Group(name="Discord private", rows=_PRIVATE),
-    Group(name="Discord attachments", rows=tuple(_attachment_rows())),
-    Group(
-        name="Discord own message",
-        rows=tuple(row for row in _own_message_rows() if "time-out" not in row.name),
-    ),
-    Group(name="Discord direct", rows=tuple(row for row in _direct_rows() if "time-out" not in row.name)),
-    Group(name="Discord ping", rows=tuple(_ping_rows())),
+    Group(name="Discord public", rows=in_time(_PUBLIC)),
+    Group(name="Discord private", rows=in_time(_PRIVATE)),
+    Group(name="Discord attachments", rows=in_time(_attachment_rows())),
+    Group(name="Discord own message", rows=in_time(_own_message_rows())),
+    Group(name="Discord direct", rows=in_time(_direct_rows())),
+    Group(name="Discord ping", rows=in_time(_ping_rows())),
     Group(
         name="Discord time-outs",
-        rows=(
-            *(row for row in _callback_rows() if "time-out" in row.name),
-            *_time_outs("edit_original", "first card, edit_original", files=False),
-            *_time_outs("edit", "card, edit", files=False, rivya=_SLOW),
-            *_time_outs("edit", "result, edit", files=True),
-            *_time_outs("edit_original", "private result, edit_original", files=True, options={"private": True}),
-            *_time_outs("attachment", effects=False, options=REFERENCES),
-        ),
+        rows=timing_out((*_callback_rows(), *_get_original_rows(), *_PUBLIC, *_PRIVATE, *_attachment_rows())),
     ),
-    Group(
-        name="Discord time-outs, own message",
-        rows=tuple(row for row in (*_own_message_rows(), *_direct_rows()) if "time-out" in row.name),
-    ),
+    Group(name="Discord time-outs, own message", rows=timing_out((*_own_message_rows(), *_direct_rows()))),
+    Group(name="Discord time-outs, ping", rows=timing_out(_ping_rows())),
 )

@@ -48,6 +48,7 @@ _SHORT = {
     "Discord ping": ("ping, send 500",),
     "Discord time-outs": ("callback time-out, done", "card, edit time-out"),
     "Ways, acknowledgement": ("form, callback reset, done", "mention, reply reset, done"),
+    "Ways, time-outs at the acknowledgement": ("mention, reply time-out, done",),
     "Ways, posting": ("button, result, edit reset, done", "mention, own message, send reset, done"),
     "Ways, create": ("menu, create lost after", "confirmation, create bare 502, done"),
     "Trouble with rights": (
