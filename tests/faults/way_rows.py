@@ -10,7 +10,19 @@ from dataclasses import replace
 
 from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import WireFault, WireFaultKind
-from tests.crash.ways import Again, Confirmation, Edit, Mention, MentionInReply, Menu, Tray, Variations, Way
+from tests.crash.ways import (
+    Again,
+    Confirmation,
+    Edit,
+    MendedOffer,
+    Mention,
+    MentionInReply,
+    MentionQuestion,
+    Menu,
+    Tray,
+    Variations,
+    Way,
+)
 from tests.crash.world import Ask, World
 from tests.faults.discord_rows import CLOSED, let_the_token_die
 from tests.faults.rivya_rows import expected_of, once
@@ -24,6 +36,8 @@ PRESSED: dict[str, Way] = {
     "menu": Menu(),
     "tray": Tray(),
     "confirmation": Confirmation(),
+    "refusal": MendedOffer(),
+    "question": MentionQuestion(),
 }
 MENTION = Mention()
 SAID: dict[str, Way] = {"mention": MENTION}
@@ -180,6 +194,25 @@ _FORBIDDEN = (
     ),
 )
 
+_QUESTION_CLEARED = tuple(
+    Row(
+        name=f"question, taking it away from the channel {name}",
+        wire=(replace(fault, route="delete"),),
+        way=PRESSED["question"],
+        expected=_pictures("question"),
+    )
+    for name, fault in {
+        **{
+            name: fault
+            for name, fault in wire_faults("delete").items()
+            if name in {"500 five times", "reset", "reset, done"}
+        },
+        "403/50013": WireFault(kind=WireFaultKind.ERROR, route="delete", status=403, code=50013),
+        "404/10008": WireFault(kind=WireFaultKind.ERROR, route="delete", status=404, code=10008),
+    }.items()
+)
+"""Unlike an offer of a refusal, which one person sees, it is a message of the channel."""
+
 _EVERY = {**PRESSED, **SAID}
 
 GROUPS = (
@@ -195,6 +228,7 @@ GROUPS = (
             *_TAKEN_AWAY,
             *_CLEARED,
             *_FORBIDDEN,
+            *_QUESTION_CLEARED,
         ),
     ),
     Group(name="Ways, create", rows=tuple(row for way, how in _EVERY.items() for row in _created(way, how))),
