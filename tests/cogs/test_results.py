@@ -20,7 +20,6 @@ from tests.cogs.results import (
     more,
     newest,
     newest_view,
-    options_of,
     pick,
     result_of,
     words_of,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.generations.lineage import LARGER_PROMPT
 from bot.clock import SystemClock
+from bot.generations.lineage import LARGER_PROMPT
 from bot.sandbox.rivya import Fault, FaultKind, RivyaSandbox
 from bot.sandbox.rivya_books import TaskRecord
 from bot.sandbox.wire import MessageRecord, WireServer
