@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from discord import ui
-
 from bot.asks import InteractionAsk, payer_guild_id
 from bot.client import CannotDo, Interaction, Services, asking
 from bot.gathering import Gathered, made_of
@@ -15,7 +13,6 @@ from bot.generations.values import GenerationRequest
 from bot.intake import Intake
 from bot.presses import Submitted
 from bot.ui import ids
-from bot.ui.card import fine
 from bot.ui.found import sentences
 from bot.ui.modals import filled, reference_form, terms_of
 
@@ -44,9 +41,8 @@ async def open_form(interaction: Interaction, services: Services, gathered: Gath
         terms,
         named=[image.filename for image in gathered.images],
         options={**request.options, "aspect_ratio": ratio},
+        left_out=sentences([item.sentence for item in gathered.unusable]),
     )
-    if gathered.unusable:
-        form.add_item(ui.TextDisplay(fine("Left out:", *sentences([item.sentence for item in gathered.unusable]))))
     await interaction.response.send_modal(form)
 
 

@@ -47,9 +47,18 @@ _SHORT = {
     "Discord direct": ("open_dm reset", "send to a direct channel reset, done"),
     "Discord ping": ("ping, send 500",),
     "Discord time-outs": ("callback time-out, done", "card, edit time-out"),
-    "Ways, acknowledgement": ("form, callback reset, done", "mention, reply reset, done"),
+    "Ways, acknowledgement": (
+        "form, callback reset, done",
+        "refusal, callback reset, done",
+        "mention, reply reset, done",
+    ),
     "Ways, time-outs at the acknowledgement": ("mention, reply time-out, done",),
-    "Ways, posting": ("button, result, edit reset, done", "mention, own message, send reset, done"),
+    "Ways, posting": (
+        "button, result, edit reset, done",
+        "mention, own message, send reset, done",
+        "question, own message, send reset, done",
+        "question, taking it away from the channel 403/50013",
+    ),
     "Ways, create": ("menu, create lost after", "confirmation, create bare 502, done"),
     "Trouble with rights": (
         "Attach Files taken away (50013)",

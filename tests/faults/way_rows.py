@@ -11,7 +11,19 @@ from typing import Any
 
 from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import WireFault, WireFaultKind
-from tests.crash.ways import Again, Confirmation, Edit, Mention, MentionInReply, Menu, Tray, Variations, Way
+from tests.crash.ways import (
+    Again,
+    Confirmation,
+    Edit,
+    MendedOffer,
+    Mention,
+    MentionInReply,
+    MentionQuestion,
+    Menu,
+    Tray,
+    Variations,
+    Way,
+)
 from tests.crash.world import Ask, World
 from tests.faults.discord_rows import CLOSED, let_the_token_die
 from tests.faults.rivya_rows import expected_of, once
@@ -25,6 +37,8 @@ PRESSED: dict[str, Way] = {
     "menu": Menu(),
     "tray": Tray(),
     "confirmation": Confirmation(),
+    "refusal": MendedOffer(),
+    "question": MentionQuestion(),
 }
 MENTION = Mention()
 SAID: dict[str, Way] = {"mention": MENTION}
@@ -175,6 +189,25 @@ _FORBIDDEN = (
     ),
 )
 
+_QUESTION_CLEARED = tuple(
+    Row(
+        name=f"question, taking it away from the channel {name}",
+        wire=(replace(fault, route="delete"),),
+        way=PRESSED["question"],
+        expected=_pictures("question"),
+    )
+    for name, fault in {
+        **{
+            name: fault
+            for name, fault in wire_faults("delete").items()
+            if name in {"500 five times", "reset", "reset, done"}
+        },
+        "403/50013": WireFault(kind=WireFaultKind.ERROR, route="delete", status=403, code=50013),
+        "404/10008": WireFault(kind=WireFaultKind.ERROR, route="delete", status=404, code=10008),
+    }.items()
+)
+"""Unlike an offer of a refusal, which one person sees, it is a message of the channel."""
+
 _EVERY = {**PRESSED, **SAID}
 
 _ACKNOWLEDGED = (*(row for way in PRESSED for row in _acknowledged(way)), *_replied("mention", MENTION))
@@ -183,6 +216,7 @@ _POSTED = (
     *_TAKEN_AWAY,
     *_CLEARED,
     *_FORBIDDEN,
+    *_QUESTION_CLEARED,
 )
 _IN_REPLY = tuple(
     row
