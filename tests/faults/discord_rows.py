@@ -159,7 +159,7 @@ def _attachment_rows() -> list[Row]:
 
 
 def _deletion_rows() -> tuple[Row, ...]:
-    """A result's person has it deleted: it goes, if need be when they ask once more, and each time they are answered."""
+    """A result's person has it deleted: it goes, if need be when they ask once more; each time they are told."""
     return tuple(
         Row(name=f"delete {name}", expected=WITHDRAWN, after=partial(_is_deleted_in_spite_of, fault))
         for name, fault in wire_faults("delete").items()
