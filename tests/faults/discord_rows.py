@@ -1,17 +1,18 @@
 """Discord's faults, on every route that a request uses: 429, 5xx, resets and time-outs, with and without effect.
 
-In a request the bot deletes no message, and discord.py knows the gateway's address without asking: no rows for these.
+discord.py knows the gateway's address without asking: no rows for that.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import WireFault, WireFaultKind
 from tests.crash.pictures import image
 from tests.crash.world import Ask, World
-from tests.faults.rows import PICTURE, REFERENCES, VOID, Group, Row, failed, in_time, timing_out, wire_faults
+from tests.faults.rows import PICTURE, REFERENCES, VOID, WITHDRAWN, Group, Row, failed, in_time, timing_out, wire_faults
 
 _SLOW = (Fault(kind=FaultKind.TASK_SLOW, delay_s=20),)
 """Long enough for several edits of the card."""
@@ -78,6 +79,7 @@ async def let_the_token_die(world: World, ask: Ask) -> bool:
     return found
 
 
+MOST_TRIES = 3
 CLOSED = WireFault(kind=WireFaultKind.ERROR, route="edit", status=403, code=50001, times=None)
 """Nothing that the bot has posted can be edited by its own token."""
 
@@ -156,6 +158,31 @@ def _attachment_rows() -> list[Row]:
     return rows
 
 
+def _deletion_rows() -> tuple[Row, ...]:
+    """A result's person has it deleted: it goes, if need be when they ask once more; each time they are told."""
+    return tuple(
+        Row(name=f"delete {name}", expected=WITHDRAWN, after=partial(_is_deleted_in_spite_of, fault))
+        for name, fault in wire_faults("delete").items()
+    )
+
+
+async def _is_deleted_in_spite_of(fault: WireFault, world: World, ask: Ask) -> bool:
+    user_id, result = ask.interaction.user_id, ask.interaction.message_id or 0
+    messages = world.wire.books.messages
+    world.wire.faults.add(fault)
+    for _ in range(MOST_TRIES):
+        asked = await world.wire.select(user_id, result, "nbb:more:.*", ["delete"])
+        if not await world.until(lambda asked=asked: asked.message_id in messages and messages[asked.message_id].text):
+            return False
+        question = messages[asked.message_id or 0]
+        versions = len(question.versions)
+        await world.wire.click(user_id, question.id, "nbb:delete:.*")
+        answered = await world.until(lambda question=question, before=versions: len(question.versions) > before)
+        if not answered or messages[result].deleted_ms is not None:
+            return answered and fault in world.wire.faults.struck
+    return False
+
+
 _PUBLIC = (
     *_rows("edit_original", "first card, edit_original", files=False),
     *_rows("edit", "card, edit", files=False, rivya=_SLOW),
@@ -177,6 +204,7 @@ GROUPS = (
     Group(name="Discord public", rows=in_time(_PUBLIC)),
     Group(name="Discord private", rows=in_time(_PRIVATE)),
     Group(name="Discord attachments", rows=in_time(_attachment_rows())),
+    Group(name="Discord deletion", rows=in_time(_deletion_rows())),
     Group(name="Discord own message", rows=in_time(_own_message_rows())),
     Group(name="Discord direct", rows=in_time(_direct_rows())),
     Group(name="Discord ping", rows=in_time(_ping_rows())),
@@ -186,4 +214,5 @@ GROUPS = (
     ),
     Group(name="Discord time-outs, own message", rows=timing_out((*_own_message_rows(), *_direct_rows()))),
     Group(name="Discord time-outs, ping", rows=timing_out(_ping_rows())),
+    Group(name="Discord time-outs, deletion", rows=timing_out(_deletion_rows())),
 )

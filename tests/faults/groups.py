@@ -45,7 +45,8 @@ _SHORT = {
     "Discord attachments": ("attachment 500", "attachment 404"),
     "Discord own message": ("send 500 five times, done", "send reset, done", "send lost, searched for", "history 500"),
     "Discord direct": ("open_dm reset", "send to a direct channel reset, done"),
-    "Discord ping": ("ping, send 500",),
+    "Discord deletion": ("delete 500", "delete reset"),
+    "Discord ping": ("ping, send 500", "private ping, send reset, done"),
     "Discord time-outs": ("callback time-out, done", "card, edit time-out"),
     "Ways, acknowledgement": (
         "form, callback reset, done",
