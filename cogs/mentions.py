@@ -115,12 +115,8 @@ class Mentions(commands.Cog):
         try:
             quote = await generations.quote(request, ask.origin)
         except BotError as error:
-            refused = error
-
-            async def refuse() -> GenerationRequest:
-                raise refused
-
-            await self._intake.take(ask, refuse, private=False)
+            # What was meant to be used, and can't be, is no part of the request: that is not offered unasked.
+            await self._intake.refuse(ask, error, None if blind or unusable else request)
             return
         draft_id = await generations.keep_draft(
             request, user_id=ask.origin.user_id, guild_id=ask.origin.guild_id, life_s=DRAFT_LIFE_S

@@ -11,7 +11,7 @@ from discord import ui
 
 from bot.generations.moderation import REASON_MAX_CHARS
 from bot.generations.states import PictureState
-from bot.generations.values import MAX_PICTURES, Attachment, PictureView, RequestView
+from bot.generations.values import MAX_PICTURES, Attachment, GenerationRequest, PictureView, RequestView
 from bot.rivya.catalogue import Catalogue
 from bot.ui import ids
 from bot.ui.actions import dimensions
@@ -24,6 +24,7 @@ INPUT_MAX = 4000
 """Discord's limit for a text input's value."""
 _DESCRIPTION_MAX = 100
 _NAME_MAX = 24
+_WORD_MAX = 60
 _MAX_FILES = 10
 _OPTION_NAMES = ("aspect_ratio", "resolution", "output_format")
 
@@ -173,6 +174,25 @@ def reference_form(
         *_which(pictures, several=True),
         *_choices(terms, options or {}, ("aspect_ratio", "resolution")),
         *_upload(terms.max_references - max(len(named), 1), already=len(named)),
+    )
+
+
+def rewrite_form(custom_id: str, request: GenerationRequest, terms: Terms, *, blocked: str | None) -> Form:
+    """Return the form of a refused request with all that was asked for, to change its prompt.
+
+    ``blocked`` is the word that it was refused for, None where it would not be now. The prompt is not longer than
+    ``INPUT_MAX``.
+    """
+    return Form(
+        _titled("Change the prompt", terms),
+        custom_id,
+        _prompt(
+            "Prompt",
+            f"This server blocks “{label(blocked, _WORD_MAX)}”." if blocked is not None else None,
+            value=request.prompt,
+        ),
+        *_choices(terms, request.options, _OPTION_NAMES),
+        _count(terms, request.count),
     )
 
 
