@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.generations.protocols import PostFile
 from bot.generations.tray import MAX_IMAGES, Added, Left, NotAdded, Preview, TrayImage
 from bot.generations.values import Quote
-from bot.ui.found import ask_card, how_to_card, no_images_card, slower_card, too_long_card
+from bot.ui.found import ask_card, direct_card, how_to_card, no_images_card, slower_card, too_long_card
 from bot.ui.tray import added_card, empty_question, tray_card
 from tests.ui_samples import BALANCE, HOSTILE, NOW_MS, PANDA, Sample
 
@@ -62,6 +62,8 @@ def found_samples() -> dict[str, Sample]:
         "found-ask-blind": Sample(lambda: ask_card(PANDA, QUOTE, draft_id="a" * 16, images=0, blind=True)),
         "found-ask-some": Sample(lambda: ask_card(HOSTILE, QUOTE, draft_id="a" * 16, images=1, unusable=[PDF])),
         "found-slower": Sample(slower_card),
+        "found-direct": Sample(lambda: direct_card(personal=True)),
+        "found-direct-off": Sample(lambda: direct_card(personal=False)),
         "found-too-long": Sample(lambda: too_long_card(PROMPT.filename, 5210), (PROMPT,)),
     }
 

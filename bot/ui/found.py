@@ -106,6 +106,17 @@ def too_long_card(file: str, length: int) -> Card:
     )
 
 
+def direct_card(*, personal: bool) -> Card:
+    """Return how pictures are asked for, to whoever writes to the bot itself; ``personal``: it paints there as well."""
+    if personal:
+        said = lines(
+            "**Use /imagine here.**", "It takes your prompt, and pictures to work from; /help says what else I do."
+        )
+    else:
+        said = lines("**I paint in servers only.**", "Use /imagine in a server that I am a member of.")
+    return Card(BANANA, said)
+
+
 def slower_card() -> Card:
     """Return that somebody asks faster than they are answered."""
     return Card(

@@ -55,7 +55,7 @@ def refusal_card(
         headline, rest = _quota(error, balance, picture_credits)
     elif isinstance(error, TermBlocked) and in_public:
         # What a server does not want to read is not repeated there.
-        headline, rest = _TERM_BLOCKED, "Ask again without it." if not mends else "Its form says which, to you alone."
+        headline, rest = _TERM_BLOCKED, "Ask again without it." if not mends else "The form says which, to you alone."
     else:
         headline, rest = _in_words(error)
     return Card(
