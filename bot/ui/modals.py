@@ -24,6 +24,8 @@ INPUT_MAX = 4000
 """Discord's limit for a text input's value."""
 _DESCRIPTION_MAX = 100
 _NAME_MAX = 24
+_NAME_ABOVE_MAX = 32
+"""Of a name that has a line to itself, as wide as a phone."""
 _WORD_MAX = 60
 _MAX_FILES = 10
 _OPTION_NAMES = ("aspect_ratio", "resolution", "output_format")
@@ -158,7 +160,9 @@ def reference_form(
     images = " · ".join(f"image {number}: {label(name, _NAME_MAX)}" for number, name in enumerate(named, start=1))
     above = []
     if units(images) > _DESCRIPTION_MAX:
-        above.append(fine(*(f"image {number}: {plain(name, _NAME_MAX)}" for number, name in enumerate(named, start=1))))
+        above.append(
+            fine(*(f"image {number}: {plain(name, _NAME_ABOVE_MAX)}" for number, name in enumerate(named, start=1)))
+        )
         images = ""
     if left_out:
         above.append(fine("Left out:", *left_out))

@@ -119,7 +119,7 @@ def test_new_ids_match_their_templates_and_no_other() -> None:
         ids.delete(REQUEST_ID), ids.delete(REQUEST_ID, 2**63), ids.keep(), ids.exhibit(REQUEST_ID, 1),
         ids.report_delete(9), ids.report_dismiss(9), ids.gallery_channel(), ids.reports_channel(), ids.no_gallery(),
         ids.no_reports_channel(), ids.open_reports(3), ids.cancel(REQUEST_ID), ids.full(REQUEST_ID, 1),
-        ids.full_select(REQUEST_ID), ids.again(REQUEST_ID),
+        ids.full_select(REQUEST_ID), ids.again(REQUEST_ID), ids.rewrite(DRAFT_ID), ids.take_form(DRAFT_ID),
     ]  # fmt: skip
     for custom_id in sent:
         assert len(custom_id) <= 100
