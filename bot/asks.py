@@ -51,6 +51,11 @@ class Ask(Protocol):
         ...
 
     @property
+    def in_public(self) -> bool:
+        """Tell whether others read what is answered, too."""
+        ...
+
+    @property
     def person(self) -> Person | None:
         """Who asks, where Discord has not checked yet whether they may: a command it has."""
         ...
@@ -95,6 +100,7 @@ class InteractionAsk:
         self.origin = origin_of(interaction, draft_id=draft_id)
         self.patience_s: float | None = ACKNOWLEDGE_FIRST_S
         self.person = _person_of(interaction) if self.origin.place is Place.SERVER else None
+        self.in_public = False
 
     @property
     def acknowledged(self) -> bool:
@@ -107,6 +113,7 @@ class InteractionAsk:
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
         """Let Discord show "thinking", if it does not yet; returns that message's id."""
+        self.in_public = not private
         if self.acknowledged:
             return (await self._interaction.original_response()).id
         try:
@@ -163,6 +170,7 @@ class MessageAsk:
         self.origin = _origin_of_message(message, application_id)
         self.patience_s: float | None = None
         self.person = _author_of(message)
+        self.in_public = True
         self.taken_up = False
 
     @property

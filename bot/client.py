@@ -111,7 +111,10 @@ class BotClient(commands.Bot):
             help_command=None,
             # Mentions come with the messages of servers; what others write is stripped unless the operator wants it.
             intents=discord.Intents(
-                guilds=True, guild_messages=True, message_content=services.settings.message_content_intent
+                guilds=True,
+                guild_messages=True,
+                dm_messages=True,  # whoever writes to the bot itself is told how it is used
+                message_content=services.settings.message_content_intent,
             ),
             tree_cls=_Tree,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=personal),

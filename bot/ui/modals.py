@@ -11,7 +11,7 @@ from discord import ui
 
 from bot.generations.moderation import REASON_MAX_CHARS
 from bot.generations.states import PictureState
-from bot.generations.values import MAX_PICTURES, Attachment, PictureView, RequestView
+from bot.generations.values import MAX_PICTURES, Attachment, GenerationRequest, PictureView, RequestView
 from bot.rivya.catalogue import Catalogue
 from bot.ui import ids
 from bot.ui.actions import dimensions
@@ -24,6 +24,9 @@ INPUT_MAX = 4000
 """Discord's limit for a text input's value."""
 _DESCRIPTION_MAX = 100
 _NAME_MAX = 24
+_NAME_ABOVE_MAX = 32
+"""Of a name that has a line to itself, as wide as a phone."""
+_WORD_MAX = 60
 _MAX_FILES = 10
 _OPTION_NAMES = ("aspect_ratio", "resolution", "output_format")
 
@@ -157,7 +160,9 @@ def reference_form(
     images = " · ".join(f"image {number}: {label(name, _NAME_MAX)}" for number, name in enumerate(named, start=1))
     above = []
     if units(images) > _DESCRIPTION_MAX:
-        above.append(fine(*(f"image {number}: {plain(name, _NAME_MAX)}" for number, name in enumerate(named, start=1))))
+        above.append(
+            fine(*(f"image {number}: {plain(name, _NAME_ABOVE_MAX)}" for number, name in enumerate(named, start=1)))
+        )
         images = ""
     if left_out:
         above.append(fine("Left out:", *left_out))
@@ -173,6 +178,25 @@ def reference_form(
         *_which(pictures, several=True),
         *_choices(terms, options or {}, ("aspect_ratio", "resolution")),
         *_upload(terms.max_references - max(len(named), 1), already=len(named)),
+    )
+
+
+def rewrite_form(custom_id: str, request: GenerationRequest, terms: Terms, *, blocked: str | None) -> Form:
+    """Return the form of a refused request with all that was asked for, to change its prompt.
+
+    ``blocked`` is the word that it was refused for, None where it would not be now. The prompt is not longer than
+    ``INPUT_MAX``.
+    """
+    return Form(
+        _titled("Change the prompt", terms),
+        custom_id,
+        _prompt(
+            "Prompt",
+            f"This server blocks “{label(blocked, _WORD_MAX)}”." if blocked is not None else None,
+            value=request.prompt,
+        ),
+        *_choices(terms, request.options, _OPTION_NAMES),
+        _count(terms, request.count),
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bot.generations.preferences import NAME_MAX_CHARS, SUFFIX_MAX_CHARS, Style
-from bot.generations.terms import TERMS_MAX_CHARS
-from bot.generations.values import Attachment, Derived, Place, Relatives
+from bot.generations.terms import TERM_MAX_CHARS, TERMS_MAX_CHARS
+from bot.generations.values import Attachment, Derived, GenerationRequest, Place, Relatives
 from bot.rivya import Catalogue
 from bot.ui import cards, ids
 from bot.ui.actions import Action, Choice, controls, larger_sizes
@@ -20,12 +20,24 @@ from bot.ui.details import details_card, whole_prompt
 from bot.ui.form import Form
 from bot.ui.found import sentences
 from bot.ui.kin import from_parent, headline
-from bot.ui.modals import INPUT_MAX, edit_form, filled, reference_form, remix_form, report_form, terms_of
+from bot.ui.modals import INPUT_MAX, edit_form, filled, reference_form, remix_form, report_form, rewrite_form, terms_of
 from bot.ui.preferences import style_form
 from bot.ui.settings import words_form
 from tests.openapi import discord_schema
 from tests.ui_limits import TEXT, broken_limits, custom_ids, texts, units
-from tests.ui_samples import ARABIC, LONGEST, PANDA, REQUEST_ID, UPLOADED, S, files, picture, references, request
+from tests.ui_samples import (
+    ARABIC,
+    LONGEST,
+    OPTIONS,
+    PANDA,
+    REQUEST_ID,
+    UPLOADED,
+    S,
+    files,
+    picture,
+    references,
+    request,
+)
 from tests.ui_samples_house import FORMS
 from tests.ui_samples_results import LARGER, SHOWN, everyone, relative
 
@@ -107,7 +119,7 @@ def test_new_ids_match_their_templates_and_no_other() -> None:
         ids.delete(REQUEST_ID), ids.delete(REQUEST_ID, 2**63), ids.keep(), ids.exhibit(REQUEST_ID, 1),
         ids.report_delete(9), ids.report_dismiss(9), ids.gallery_channel(), ids.reports_channel(), ids.no_gallery(),
         ids.no_reports_channel(), ids.open_reports(3), ids.cancel(REQUEST_ID), ids.full(REQUEST_ID, 1),
-        ids.full_select(REQUEST_ID), ids.again(REQUEST_ID),
+        ids.full_select(REQUEST_ID), ids.again(REQUEST_ID), ids.rewrite(DRAFT_ID), ids.take_form(DRAFT_ID),
     ]  # fmt: skip
     for custom_id in sent:
         assert len(custom_id) <= 100
@@ -184,12 +196,15 @@ def parts_of(form: Form) -> dict[str, dict[str, Any]]:
 
 def forms(view: Any, names: list[str], words: str) -> list[Form]:
     style = Style(words[:NAME_MAX_CHARS], words[:SUFFIX_MAX_CHARS], 2**62)
+    asked = GenerationRequest(prompt=words[: INPUT_MAX // 2], count=4, options=OPTIONS)
     left_out = sentences([f"{name} is a PDF." for name in names])
     return [
         style_form(), style_form(style), ban_form(2**63, words), words_form([words[: TERMS_MAX_CHARS // 2]]),
         *(draw() for draw in FORMS.values()),
         reference_form(ids.take_form(DRAFT_ID), PRO, named=names[:5], left_out=left_out),
         reference_form(ids.take_form(DRAFT_ID), PRO, named=names),
+        rewrite_form(ids.take_form(DRAFT_ID), asked, PRO, blocked=words[:TERM_MAX_CHARS]),
+        rewrite_form(ids.take_form(DRAFT_ID), asked, FIRST, blocked=None),
         edit_form(view, FIRST), edit_form(view, FIRST, position=1), remix_form(view, FIRST), remix_form(view, UNEVEN),
         reference_form(ids.take_form(DRAFT_ID), FIRST, named=names[:1], left_out=left_out),
         edit_form(view, PRO), edit_form(view, PRO, position=1), remix_form(view, PRO), report_form(view),
