@@ -25,6 +25,7 @@ from bot.generations.protocols import (
     DeliveryFault,
     FetchError,
     LogLine,
+    Notice,
     Posted,
     PostFile,
     Target,
@@ -89,6 +90,9 @@ class Recorder:
     logged: list[tuple[int, LogLine]] = field(default_factory=list)
     log_tries: list[tuple[int, str]] = field(default_factory=list)
     told_log_off: list[tuple[int, int, int]] = field(default_factory=list)
+    told_operators: list[tuple[int, Notice]] = field(default_factory=list)
+    operator_tries: list[tuple[int, str]] = field(default_factory=list)
+    refuse_operator: Callable[[int], DeliveryFault | None] = lambda _user: None
     refuse_log: Callable[[int], DeliveryFault | None] = lambda _channel: None
     refuse: Callable[[Rung, int], DeliveryFault | None] = lambda _rung, _try: None
     refuse_progress: Callable[[Rung], DeliveryFault | None] = lambda _rung: None
@@ -146,6 +150,13 @@ class Recorder:
 
     async def tell_log_off(self, user_id: int, guild_id: int, dropped: int) -> None:
         self.told_log_off.append((user_id, guild_id, dropped))
+
+    async def tell_operator(self, user_id: int, notice: Notice, *, nonce: str) -> None:
+        self.operator_tries.append((user_id, nonce))
+        fault = self.refuse_operator(user_id)
+        if fault is not None:
+            raise DeliveryError(fault, "as the test wants it")
+        self.told_operators.append((user_id, notice))
 
     async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
         fault = self.refuse_removal(message_id)
