@@ -9,8 +9,8 @@ from bot.ui.card import BANANA, EMBER, Card, fine, lines
 from bot.ui.words import in_credits, relative
 
 _NEW_KEY: Final = (
-    "Make a key in your account at the image service and put it where the old one is, then press Read again in "
-    "/operator status, or send the process SIGHUP. It needs no restart."
+    "Put a new one where the old one is, then press Read again in /operator status. It needs no restart, and takes no "
+    "key by Discord."
 )
 _WHY: Final[dict[str, tuple[str, str]]] = {
     "insufficient_credits": (
@@ -24,8 +24,7 @@ _WHY: Final[dict[str, tuple[str, str]]] = {
     "api_key_problem": ("The image service does not accept the key", _NEW_KEY),
     "api_scope_denied": (
         "The key lacks a scope",
-        "It needs models:read, generations:create, generations:read, files:create and credits:read. Give it these in "
-        "your account at the image service, or put in a new key; `nano-banana-bot doctor` says which it lacks.",
+        "`nano-banana-bot doctor` says which. Give it that in your account at the image service, or put in a new key.",
     ),
 }
 _UNREAD: Final = {
@@ -101,7 +100,7 @@ def _low(facts: Any) -> Card:
         ),
         fine(
             f"{pace_words(facts['pace_credits_per_day'], facts['pace_days'])}." if days is not None else None,
-            "Told once for each time it falls. /operator status says how it stands.",
+            "/operator status says how it stands.",
         ),
     )
 

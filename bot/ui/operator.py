@@ -24,7 +24,7 @@ Name = Callable[[int], str | None]
 
 SERVERS_PAGE: Final = 8
 _SHOWN: Final = 5
-_NAME_LIMIT: Final = 60
+_NAME_LIMIT: Final = 40
 _GONE: Final = "a server that I am not in"
 _REASONS: Final = {
     "price above the one shown": "the price was above the one shown",
@@ -49,6 +49,7 @@ def status_card(stands: DeskStands, name_of: Name) -> Card:
     """Return the first card: credits, pace, gate, what is in work, what was borne, who spends."""
     outlook, gate, desk = stands.outlook, stands.gate, stands.desk
     head, rest = _headline(outlook, gate)
+    paused = _paused_line(stands.servers, name_of)
     return Card(
         EMBER if gate.closed_code is not None or (outlook.free_credits or 0) <= 0 else BANANA,
         lines(f"**{head}**", rest),
@@ -60,8 +61,9 @@ def status_card(stands: DeskStands, name_of: Name) -> Card:
             *_borne(stands.borne),
         ),
         gap(),
-        lines("**Servers this month**", *_spenders(stands.servers, name_of)),
-        _paused_line(stands.servers, name_of),
+        lines("**Servers this month, in credits**", *_spenders(stands.servers, name_of)),
+        gap() if paused else None,
+        paused,
         fine(None if stands.heard else "OPERATOR_IDS names nobody who could be told by direct message."),
         row(
             button("Read again", ids.read_again(), style=discord.ButtonStyle.primary),
@@ -75,8 +77,8 @@ def status_card(stands: DeskStands, name_of: Name) -> Card:
 def _headline(outlook: Outlook, gate: Gate) -> tuple[str, str | None]:
     if gate.closed_code is not None:
         reason, advice = why_closed(gate.closed_code)
-        since = f" Nothing is submitted since {relative(gate.closed_since_ms)}." if gate.closed_since_ms else ""
-        return f"{reason}.", f"{advice}{since}"
+        since = f"Nothing is submitted since {relative(gate.closed_since_ms)}." if gate.closed_since_ms else None
+        return f"{reason}.", lines(since, advice)
     if outlook.free_credits is None:
         return "The account has not been read yet.", "Submission is open."
     left = in_credits(max(outlook.free_credits, 0))
@@ -88,8 +90,8 @@ def _readings(outlook: Outlook, gate: Gate) -> list[str]:
     said = []
     if outlook.read_credits is not None and outlook.read_at_ms is not None:
         promised = outlook.read_credits - (outlook.free_credits or 0)
-        less = f", of which {grouped(promised)} are promised" if promised else ""
-        said.append(f"The account held {in_credits(outlook.read_credits)} {relative(outlook.read_at_ms)}{less}.")
+        less = f"; {grouped(promised)} of them are promised" if promised else ""
+        said.append(f"{in_credits(outlook.read_credits)} read {relative(outlook.read_at_ms)}{less}.")
     if outlook.pace_credits_per_day:
         said.append(f"{pace_words(outlook.pace_credits_per_day, outlook.pace_days)}.")
     else:
@@ -120,14 +122,14 @@ def _borne(borne: Mapping[str, tuple[int, int]]) -> list[str]:
     said = []
     for kind, title in (("variance", "Variance"), ("loss", "Loss")):
         month, ever = borne.get(kind, (0, 0))
-        said.append(f"**{title}** · {in_credits(month)} this month, {grouped(ever)} ever")
+        said.append(f"**{title}** · {grouped(month)} this month, {grouped(ever)} ever")
     return said
 
 
 def _spenders(servers: Sequence[ServerStands], name_of: Name) -> list[str]:
     shown = [one for one in servers if one.used_credits][:_SHOWN]
     said = [f"{server_name(one.guild_id, name_of)} · {_used(one)}" for one in shown]
-    return said or ["None has spent anything yet."]
+    return said or ["No server has spent anything yet."]
 
 
 def _paused_line(servers: Sequence[ServerStands], name_of: Name) -> str | None:
@@ -141,7 +143,7 @@ def _paused_line(servers: Sequence[ServerStands], name_of: Name) -> str | None:
 
 def _used(one: ServerStands) -> str:
     of = f" of {grouped(one.allowance.credits)}" if one.allowance.credits is not None else ""
-    return f"{grouped(one.used_credits)}{of} credits"
+    return f"{grouped(one.used_credits)}{of}"
 
 
 # --- servers ---
@@ -156,7 +158,10 @@ def servers_card(servers: Sequence[ServerStands], page: int, name_of: Name, *, d
         BANANA if shown else SLATE,
         lines(
             f"**{counted(len(servers), 'server')}**" if servers else "**No servers yet.**",
-            fine(f"Where nothing is set: {allowance_words(Allowance(own=False, credits=default_credits))}."),
+            fine(
+                "What each spent this month, in credits, of what it may.",
+                f"Where nothing is set: {allowance_words(Allowance(own=False, credits=default_credits))}.",
+            ),
         ),
         gap() if shown else None,
         lines(*(_server_line(one, name_of) for one in shown)) or None,
@@ -167,7 +172,7 @@ def servers_card(servers: Sequence[ServerStands], page: int, name_of: Name, *, d
                 discord.SelectOption(
                     label=label(name_of(one.guild_id) or "Not there any more", 100),
                     value=str(one.guild_id),
-                    description=label(f"{_used(one)} this month{' · paused' if one.paused_at_ms else ''}", 100),
+                    description=label(f"{_used(one)} credits this month{' · paused' if one.paused_at_ms else ''}", 100),
                 )
                 for one in shown
             ],
@@ -196,10 +201,11 @@ def server_card(stands: ServerStands, name_of: Name, *, default_credits: int | N
         SLATE if paused else BANANA,
         lines(f"**{server_name(stands.guild_id, name_of)}**", said),
         lines(
-            f"{_used(stands)} this month",
+            f"{_used(stands)} credits this month",
             bar(share) if share is not None else None,
             f"{_left(stands)} Begins anew {relative(stands.resets_at_ms)}.",
         ),
+        gap(),
         lines(
             f"**Allowance** · {allowance_words(allowance)}",
             fine(f"Without it: {allowance_words(Allowance(own=False, credits=default_credits))}.")
@@ -217,7 +223,7 @@ def server_card(stands: ServerStands, name_of: Name, *, default_credits: int | N
             button("Set allowance", ids.allow(stands.guild_id), style=discord.ButtonStyle.primary),
             button("Resume", ids.resume(stands.guild_id), style=discord.ButtonStyle.success)
             if paused
-            else button("Pause", ids.pause(stands.guild_id), style=discord.ButtonStyle.danger),
+            else button("Pause", ids.pause(stands.guild_id)),
             button("Servers", ids.servers(1)),
             button("Status", ids.status()),
         ),
