@@ -87,9 +87,7 @@ def operator_samples() -> dict[str, Sample]:
     add("status-closed", lambda: operator.status_card(stands(gate=closed, desk=late), name_of))
     add(
         "status-empty",
-        lambda: operator.status_card(
-            stands(gate=empty, outlook=Outlook(3, NOW_MS - MINUTE_MS, 3, 900.0, 7), heard=False), name_of
-        ),
+        lambda: operator.status_card(stands(gate=empty, outlook=Outlook(3, NOW_MS - MINUTE_MS, 3, 900.0, 7)), name_of),
     )
     add(
         "status-new",

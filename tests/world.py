@@ -33,6 +33,7 @@ from bot.generations.protocols import (
 )
 from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
 from bot.generations.values import Accepted, Attachment, GenerationRequest, Origin, RequestView
+from bot.keys import RivyaKey
 from bot.rivya import Timeouts, open_http
 from bot.sandbox.rivya import RivyaSandbox
 from bot.sandbox.rivya_variants import Variants
@@ -346,7 +347,9 @@ class Worlds:
         self._events = count(1)
 
     @asynccontextmanager
-    async def open(self, *, timeouts: Timeouts | None = None, **settings: Any) -> AsyncIterator[World]:
+    async def open(
+        self, *, timeouts: Timeouts | None = None, key: RivyaKey | None = None, **settings: Any
+    ) -> AsyncIterator[World]:
         """Open a world. Keys are trusted for long, since a test's clock runs fast and a loaded machine slowly."""
         values: dict[str, Any] = {
             "discord_token": "discord-token-of-a-test",
@@ -373,6 +376,7 @@ class Worlds:
                 rng=Random(1),
                 ids=lambda: f"{next(self._ids):016x}",
                 timeouts=timeouts or Timeouts(),
+                key=key,
             )
             await stack.enter_async_context(core.engine)
             yield World(core, database, self.rivya, self.discord, self.cdn, self.clock, config, self._events)

@@ -111,8 +111,6 @@ class DeskStands:
     """By kind: this month, and ever."""
     servers: tuple[ServerStands, ...]
     """Those that spent this month or have something of their own, the greatest spender first."""
-    heard: bool = True
-    """Whether there is anybody who is told by direct message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from bot.ui.card import BANANA, EMBER, Card, fine, lines
 from bot.ui.words import in_credits, relative
 
 _NEW_KEY: Final = (
-    "Put a new one where the old one is, then press Read again in /operator status. It needs no restart, and takes no "
-    "key by Discord."
+    "Put a new one where the old one is (never into a message), then press Read again in /operator status. It needs no "
+    "restart."
 )
 _WHY: Final[dict[str, tuple[str, str]]] = {
     "insufficient_credits": (

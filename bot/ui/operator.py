@@ -64,7 +64,6 @@ def status_card(stands: DeskStands, name_of: Name) -> Card:
         lines("**Servers this month, in credits**", *_spenders(stands.servers, name_of)),
         gap() if paused else None,
         paused,
-        fine(None if stands.heard else "OPERATOR_IDS names nobody who could be told by direct message."),
         row(
             button("Read again", ids.read_again(), style=discord.ButtonStyle.primary),
             button("Servers", ids.servers(1)),
