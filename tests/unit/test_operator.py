@@ -318,7 +318,7 @@ async def test_no_question_of_the_desk_walks_through_what_was_ever_used(worlds: 
         await rows.of_event("x")
         plan = await plan_of(tx, seen)
     walked = [step for step in plan if step.startswith("SCAN") and "INDEX" not in step]
-    small = ("SCAN CONSTANT", "SCAN p IN", "SCAN used", "SCAN (")
+    small = ("SCAN CONSTANT", "SCAN p IN", "SCAN used", "SCAN (", "SCAN open_holds")  # what is in work now
     assert [step for step in walked if not step.startswith(small)] == []
 
 
