@@ -27,6 +27,14 @@ _WHY: Final[dict[str, tuple[str, str]]] = {
         "`nano-banana-bot doctor` says which. Give it that in your account at the image service, or put in a new key.",
     ),
 }
+_WAS: Final = {
+    "insufficient_credits": "the account at the image service was empty",
+    "api_key_missing": "the image service got no key",
+    "api_key_invalid": "the image service did not know the key",
+    "api_key_revoked": "the key was revoked",
+    "api_key_expired": "the key had expired",
+    "api_scope_denied": "the key lacked a scope",
+}
 _UNREAD: Final = {
     "rate_limited": "it asked me to slow down",
     "not_sent": "it can't be reached",
@@ -63,12 +71,12 @@ def pace_words(pace_credits_per_day: float, pace_days: int) -> str:
 
 def notice_card(notice: Notice) -> Card:
     """Return a direct message to an operator."""
-    facts = notice.facts
+    facts, code = notice.facts, str(notice.facts.get("code"))
     match notice.kind:
         case NoticeKind.LOW:
             return _low(facts)
         case NoticeKind.CLOSED:
-            reason, advice = why_closed(str(facts["code"]))
+            reason, advice = why_closed(code)
             return Card(
                 EMBER,
                 lines(f"**{reason}: I have stopped painting.**", advice),
@@ -81,7 +89,7 @@ def notice_card(notice: Notice) -> Card:
                 BANANA,
                 lines(
                     "**All is well again: I paint.**",
-                    f"It had stopped {relative(int(since_ms))}: {_lower(why_closed(str(facts['code']))[0])}."
+                    f"It stopped {relative(int(since_ms))}: {_WAS.get(code, f'the account was refused ({code})')}."
                     if since_ms
                     else None,
                 ),
@@ -107,7 +115,3 @@ def _low(facts: Any) -> Card:
 
 def _about(notice: Notice) -> str:
     return fine(f"<t:{notice.at_ms // 1000}:f> · /operator status says how it stands.")
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

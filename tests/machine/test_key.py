@@ -119,7 +119,7 @@ async def test_an_empty_account_stops_says_so_once_and_goes_on_by_itself(host: H
         after = await machine.ask(0, "Filled up.")
         assert await machine.rest([after])
         assert await machine.until(lambda: len(direct_messages(machine)) == 2)
-        assert ["is empty" in words for words in direct_messages(machine)] == [True, False]
+        assert ["is empty: I have stopped" in words for words in direct_messages(machine)] == [True, False]
         assert [task.prompt for task in machine.rivya.books.tasks] == ["Sent in time.", "Filled up."]
         assert (await machine.audit()).findings == ()
         assert await machine.stop() == 0
