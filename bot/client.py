@@ -26,6 +26,7 @@ from bot.generations.everyone import EveryonesCredits
 from bot.generations.gallery import Gallery
 from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
+from bot.generations.operator_desk import DeskRefused, OperatorDesk
 from bot.generations.preferences import PreferencesBook
 from bot.generations.privacy import Privacy
 from bot.generations.protocols import Fetcher
@@ -66,6 +67,7 @@ EXTENSIONS = (
     "cogs.privacy",
     "cogs.quota",
     "cogs.usage",
+    "cogs.operator",
 )
 
 
@@ -92,6 +94,7 @@ class Services:
     privacy: Privacy
     usage: UsageBook
     quotas: QuotaDesk
+    operator: OperatorDesk
     everyones: EveryonesCredits | None = None
     """What each member may spend; None: /setup does not ask for it."""
 
@@ -250,7 +253,7 @@ def card_of(error: BaseException, *, nothing_charged: bool) -> Card | None:
 
     ``nothing_charged``: a picture was asked for, and it is sure that the request came to nothing by it.
     """
-    if isinstance(error, (CannotDo, SettingRefused)):
+    if isinstance(error, (CannotDo, SettingRefused, DeskRefused)):
         return Card(SLATE, f"**{error.user_message}**")
     if isinstance(error, StorageDown) and not nothing_charged:
         return unwritten_card()

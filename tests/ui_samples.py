@@ -295,7 +295,9 @@ def samples() -> dict[str, Sample]:
     )
     from tests.ui_samples_admin import privacy_samples, usage_samples
     from tests.ui_samples_found import found_samples
+    from tests.ui_samples_operator import operator_samples
     from tests.ui_samples_quotas import quota_samples
     from tests.ui_samples_results import result_samples
 
-    return found | result_samples() | found_samples() | privacy_samples() | quota_samples() | usage_samples()
+    admin = privacy_samples() | quota_samples() | usage_samples() | operator_samples()
+    return found | result_samples() | found_samples() | admin

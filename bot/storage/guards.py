@@ -159,6 +159,7 @@ GUARDS: tuple[str, ...] = (
     _ATTEMPT_FROZEN.strip(),
     _ATTEMPT_NO_REPLACE.strip(),
     *_append_only("quota_log", in_the_way="id = NEW.id OR event_id = NEW.event_id"),
+    *_append_only("operator_log", in_the_way="id = NEW.id OR event_id = NEW.event_id"),
     _TOTALS.strip(),
     _GRANT_GIVEN.strip(),
     _GRANT_USED.strip(),
