@@ -114,6 +114,7 @@ async def build_core(
         clock=clock,
         rng=rng,
         timeouts=timeouts or timeouts_within(settings.idempotency_trust_s),
+        renew_key=key.renew,
     )
     spending = SpendingPolicy(
         settings.member_credits_per_month,

@@ -14,6 +14,7 @@ from bot.config import load_key, load_local_settings, load_settings, load_what_i
 from bot.errors import ConfigError
 from bot.generations.states import PictureState
 from bot.keys import Renewal, RivyaKey
+from bot.sandbox.rivya import Fault, FaultKind
 from tests.world import Worlds
 
 OLD, NEW = "rvya_sk_the_one_before", "a-key-of-another-look-2026"
@@ -134,6 +135,27 @@ async def test_a_refused_key_is_read_again_with_each_try(worlds: Worlds) -> None
         await world.until_state(again, PictureState.FETCHED)
         await world.until_idle()
         await world.check_books(charged=8)
+
+
+async def test_a_key_that_was_changed_before_the_old_one_went_costs_nobody_a_picture(worlds: Worlds) -> None:
+    found = [OLD]
+    key = RivyaKey(SecretStr(worlds.rivya.api_key), lambda: SecretStr(found[0]))
+    async with worlds.open(key=key) as world:
+        await world.until(lambda: world.core.generations.fact("provider.credits"))
+        worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=30))
+        painting = await world.imagine()
+        await world.until_state(painting, PictureState.PAINTING)
+        found[0] = NEW
+        worlds.rivya.restore_key(NEW)  # nobody has told the bot
+        asked = [await world.imagine() for _ in range(3)]
+        for request in asked:
+            await world.until_state(request, PictureState.FETCHED)
+        await world.pass_time(60, step_s=5)
+        await world.until_state(painting, PictureState.FETCHED)
+        assert not world.core.account.closed
+        await world.until_idle()
+        await world.check_books(charged=32)
+        assert len(worlds.rivya.books.tasks) == 4
 
 
 async def test_who_reads_again_needs_not_wait_for_the_next_try(worlds: Worlds) -> None:
