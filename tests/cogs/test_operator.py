@@ -304,3 +304,8 @@ async def test_hostile_names(world: DiscordWorld, operator: Any, name: str) -> N
     form = await world.click(operator, card.response, "Set allowance")
     assert 1 <= len(form.modal["title"]) <= 45
     assert "\u202e" not in form.modal["title"]
+
+
+async def test_help_names_it_to_operators_alone(world: DiscordWorld, operator: Any) -> None:
+    shown = [await world.slash(who, "help") for who in (operator, world.member("boss", administrator=True))]
+    assert ["**/operator**" in text_of(one.response) for one in shown] == [True, False]
