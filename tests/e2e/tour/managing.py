@@ -43,6 +43,9 @@ async def moderating(tour: Tour) -> None:
     await tour.slash(demo.ada, "ban", member=demo.mia, reason="Posted our logo, twice.", expires="1 week")
     await page.command("bans")
     await tour.private("bans", "twice")
+    await demo.core.house.change(demo.channel.guild.id, by=demo.ada.id, log_channel_id=channel_id)
+    await page.command("imagine", prompt="a lighthouse keeper's breakfast", count=2)
+    await tour.message("log", "@Ada", "log")
 
 
 async def setting_up(tour: Tour) -> None:
