@@ -45,7 +45,7 @@ async def moderating(tour: Tour) -> None:
     await tour.private("bans", "twice")
     await demo.core.house.change(demo.channel.guild.id, by=demo.ada.id, log_channel_id=channel_id)
     await page.command("imagine", prompt="a lighthouse keeper's breakfast", count=2)
-    await tour.message("log", "@Ada", "log")
+    await tour.message("log", "breakfast", "ref ")
 
 
 async def setting_up(tour: Tour) -> None:
