@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from benchmarks.rows import ROWS
-from benchmarks.table import MEASURES, SCHEMA
+from benchmarks.table import GROWTH, MEASURES, SCHEMA
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300.0
@@ -34,7 +34,7 @@ async def bench(*arguments: str) -> tuple[int, str, str]:
 
 async def test_both_bots_are_measured_side_by_side(tmp_path: Path) -> None:
     written = tmp_path / "result.json"
-    code, output, errors = await bench("--tiny", "delivery", "accept", "--output", str(written))
+    code, output, errors = await bench("--tiny", "delivery", "accept", "growth", "--output", str(written))
     assert code == 0, errors
     report = json.loads(written.read_text())
     Draft202012Validator(SCHEMA).validate(report)
@@ -43,7 +43,13 @@ async def test_both_bots_are_measured_side_by_side(tmp_path: Path) -> None:
     lines = report["lines"]
     assert [(line["row"], line["measure"]) for line in lines if line["row"] == "delivery"] == wanted
     assert sum(line["row"] == "accept" for line in lines) == 4
-    assert all(line["baseline"] is None for line in lines if line["row"] == "accept")
+    assert all(line["baseline"] is None for line in lines if line["row"] != "delivery")
+    growth = [line for line in lines if line["row"] == "growth"]
+    assert len(growth) == 2 * len(GROWTH) + 1
+    for name, words, _ in GROWTH:  # an empty server and a large one, and how they compare
+        empty, large = (line for line in growth if line["measure"] in {f"{words}, empty", f"{words}, 200 entries"})
+        assert empty["ours"] > 0, name
+        assert large["ratio"] == pytest.approx(large["ours"] / empty["ours"])
     for bot in ("ours", "baseline"):
         (found,) = report["rounds"]["delivery"][bot]
         assert (found["tasks"], found["missing"]) == (report["scale"]["tasks"], 0)
@@ -60,4 +66,4 @@ async def test_both_bots_are_measured_side_by_side(tmp_path: Path) -> None:
 async def test_a_row_that_is_not_there_is_refused_with_those_that_are() -> None:
     code, _, errors = await bench("--quick", "speed")
     assert code == 2
-    assert all(row in errors for row in (*ROWS, "accept"))
+    assert all(row in errors for row in (*ROWS, "accept", "growth"))
