@@ -32,7 +32,7 @@ from bot.cdn import CdnFetcher
 from bot.clock import SystemClock
 from bot.config import load_settings
 from bot.credits.audit import audit
-from bot.credits.rules import Spender
+from bot.credits.quota_rules import Spender
 from bot.generations.account import CREDITS_FACT
 from bot.generations.usage import Period
 from bot.generations.values import GenerationRequest, Origin, Standing
