@@ -225,7 +225,6 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         gallery=core.gallery,
         preferences=core.preferences,
         house=core.house,
-        everyones=core.everyones,
         privacy=core.privacy,
         quotas=core.quotas,
         usage=core.usage,
