@@ -23,6 +23,8 @@ from bot.generations.house import House
 from bot.generations.house_log import HouseLog
 from bot.generations.moderation import Moderation
 from bot.generations.notes import Notes
+from bot.generations.operator_desk import OperatorDesk
+from bot.generations.operator_news import OperatorNews, Threshold
 from bot.generations.painter import Painter
 from bot.generations.places import Places
 from bot.generations.preferences import PreferencesBook
@@ -39,6 +41,7 @@ from bot.generations.tray import Tray, TrayLimits
 from bot.generations.upkeep import Upkeep
 from bot.generations.usage import UsageBook
 from bot.generations.views import Views
+from bot.keys import RivyaKey
 from bot.rivya import Catalogue, DurationBook, RequestBudget, RivyaClient, Timeouts
 from bot.storage import Database
 
@@ -62,6 +65,7 @@ class Core:
     house: House
     privacy: Privacy
     quotas: QuotaDesk
+    operator: OperatorDesk
     usage: UsageBook
 
 
@@ -88,10 +92,12 @@ async def build_core(
     ids: Callable[[], str] = new_id,
     timeouts: Timeouts | None = None,
     durations: DurationBook | None = None,
+    key: RivyaKey | None = None,
 ) -> Core:
     """Put everything together over an open database and connection pool; nothing runs until the engine is entered.
 
-    ``durations`` may know already how long pictures take; what the database knows comes on top.
+    ``key`` stands for the settings' own, when it can be read again. ``durations`` may know already how long pictures
+    take; what the database knows comes on top.
     """
     catalogue, durations = Catalogue(), durations or DurationBook()
     async with database.read() as tx:
@@ -99,12 +105,14 @@ async def build_core(
         catalogue.restore(await rows.memory.learned_prices())
         for model, resolution, seconds in await rows.pictures.durations(limit=1000):
             durations.record(model, resolution, seconds)
+    key = key or RivyaKey(settings.rivya_api_key)
     client = RivyaClient(
         http,
-        api_key=settings.rivya_api_key,
+        api_key=key,
         clock=clock,
         rng=rng,
         timeouts=timeouts or timeouts_within(settings.idempotency_trust_s),
+        renew_key=key.renew,
     )
     spending = SpendingPolicy(
         settings.member_credits_per_month,
@@ -114,7 +122,8 @@ async def build_core(
     )
     queue = FairQueue()
     store = FileStore(Path(settings.data_dir))
-    account = ProviderAccount(database, client, clock)
+    account = ProviderAccount(database, client, clock, renew_key=key.renew)
+    key.heard = account.ask
     views = Views(
         database=database,
         catalogue=catalogue,
@@ -211,6 +220,14 @@ async def build_core(
         places=places,
         tray=tray,
         house_log=HouseLog(database=database, views=views, delivery=delivery, clock=clock),
+        operator_news=OperatorNews(
+            database=database,
+            account=account,
+            delivery=delivery,
+            clock=clock,
+            operator_ids=settings.operator_ids,
+            threshold=Threshold(settings.low_credits, settings.low_credits_days),
+        ),
         delivery=delivery,
         catalogue=catalogue,
         client=client,
@@ -232,4 +249,5 @@ async def build_core(
         usage=UsageBook(database, clock),
         privacy=Privacy(database=database, store=store, eraser=eraser, tray=tray, clock=clock),
         quotas=QuotaDesk(database, spending, clock),
+        operator=OperatorDesk(database, account, spending, clock, paused=engine.give_back_paused),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import Protocol
 
@@ -25,6 +26,8 @@ TOKEN_LIFE_MS = 15 * 60 * 1000
 UNHEARD = (discord.HTTPException, aiohttp.ClientError, OSError)
 """A call of Discord's that failed, or whose answer was lost."""
 
+REPLY_TIMEOUT_S = 60.0
+"""For a reply to a mention. What is said after an answer that never came has to be while Discord knows its nonce."""
 _ALREADY_ACKNOWLEDGED = 40060
 _NOBODY = discord.AllowedMentions.none()
 
@@ -45,6 +48,11 @@ class Ask(Protocol):
     @property
     def acknowledged(self) -> bool:
         """Tell whether something was answered."""
+        ...
+
+    @property
+    def in_public(self) -> bool:
+        """Tell whether others read what is answered, too."""
         ...
 
     @property
@@ -92,6 +100,7 @@ class InteractionAsk:
         self.origin = origin_of(interaction, draft_id=draft_id)
         self.patience_s: float | None = ACKNOWLEDGE_FIRST_S
         self.person = _person_of(interaction) if self.origin.place is Place.SERVER else None
+        self.in_public = False
 
     @property
     def acknowledged(self) -> bool:
@@ -104,6 +113,7 @@ class InteractionAsk:
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
         """Let Discord show "thinking", if it does not yet; returns that message's id."""
+        self.in_public = not private
         if self.acknowledged:
             return (await self._interaction.original_response()).id
         try:
@@ -160,6 +170,7 @@ class MessageAsk:
         self.origin = _origin_of_message(message, application_id)
         self.patience_s: float | None = None
         self.person = _author_of(message)
+        self.in_public = True
         self.taken_up = False
 
     @property
@@ -213,20 +224,21 @@ class MessageAsk:
         return True
 
     async def _reply(self, card: Card, nonce: str) -> discord.Message:
-        """Reply; with a nonce, Discord makes one message of calls that are repeated."""
+        """Reply; with a nonce, Discord makes one message of calls that are repeated, for some minutes."""
         channel = self._message.channel
-        try:
-            return await channel.send(
-                view=card,
-                reference=self._message.to_reference(fail_if_not_exists=False),
-                allowed_mentions=_NOBODY,
-                nonce=nonce,
-            )
-        except discord.HTTPException as error:
-            if error.status >= 500 or error.status in {401, 429}:
-                raise
-            # A reply needs Read Message History; a message by itself does not.
-            return await channel.send(view=card, allowed_mentions=_NOBODY, nonce=nonce)
+        async with asyncio.timeout(REPLY_TIMEOUT_S):
+            try:
+                return await channel.send(
+                    view=card,
+                    reference=self._message.to_reference(fail_if_not_exists=False),
+                    allowed_mentions=_NOBODY,
+                    nonce=nonce,
+                )
+            except discord.HTTPException as error:
+                if error.status >= 500 or error.status in {401, 429}:
+                    raise
+                # A reply needs Read Message History; a message by itself does not.
+                return await channel.send(view=card, allowed_mentions=_NOBODY, nonce=nonce)
 
 
 def origin_of(interaction: Interaction, *, draft_id: str | None = None) -> Origin:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from bot import logs
-from bot.config import Settings, load_local_settings, load_settings, load_what_is_there, misspelt_names
+from bot.config import Settings, load_key, load_local_settings, load_settings, load_what_is_there, misspelt_names
 from bot.errors import ConfigError, StorageError
 
 if TYPE_CHECKING:
@@ -126,17 +126,20 @@ def _logging(settings: Settings) -> Settings:
 
 
 async def _run(options: argparse.Namespace) -> int:
+    from bot.keys import RivyaKey
     from bot.stopping import Stop
 
     # Before everything else: importing the rest and opening the database take a moment.
     stop = Stop()
     stop.listen()
     settings = _settings(options)
+    key = RivyaKey(settings.rivya_api_key, lambda: load_key(options.env_file))
+    key.listen()
     for sentence in misspelt_names(options.env_file):
         log.warning("settings.unknown", sentence=sentence)
     from bot.run import run
 
-    await run(settings, stop)
+    await run(settings, stop, key)
     return 0
 
 

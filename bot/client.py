@@ -25,6 +25,7 @@ from bot.errors import BotError, ReferenceRefused, StorageDown
 from bot.generations.gallery import Gallery
 from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
+from bot.generations.operator_desk import DeskRefused, OperatorDesk
 from bot.generations.preferences import PreferencesBook
 from bot.generations.privacy import Privacy
 from bot.generations.protocols import Fetcher
@@ -65,6 +66,7 @@ EXTENSIONS = (
     "cogs.privacy",
     "cogs.quota",
     "cogs.usage",
+    "cogs.operator",
 )
 
 
@@ -91,7 +93,7 @@ class Services:
     privacy: Privacy
     usage: UsageBook
     quotas: QuotaDesk
-    """What each member may spend; None: /setup does not ask for it."""
+    operator: OperatorDesk
 
 
 class BotClient(commands.Bot):
@@ -109,7 +111,10 @@ class BotClient(commands.Bot):
             help_command=None,
             # Mentions come with the messages of servers; what others write is stripped unless the operator wants it.
             intents=discord.Intents(
-                guilds=True, guild_messages=True, message_content=services.settings.message_content_intent
+                guilds=True,
+                guild_messages=True,
+                dm_messages=True,  # whoever writes to the bot itself is told how it is used
+                message_content=services.settings.message_content_intent,
             ),
             tree_cls=_Tree,
             allowed_installs=app_commands.AppInstallationType(guild=True, user=personal),
@@ -245,7 +250,7 @@ def card_of(error: BaseException, *, nothing_charged: bool) -> Card | None:
 
     ``nothing_charged``: a picture was asked for, and it is sure that the request came to nothing by it.
     """
-    if isinstance(error, (CannotDo, SettingRefused)):
+    if isinstance(error, (CannotDo, SettingRefused, DeskRefused)):
         return Card(SLATE, f"**{error.user_message}**")
     if isinstance(error, StorageDown) and not nothing_charged:
         return unwritten_card()

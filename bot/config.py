@@ -24,6 +24,7 @@ SECRETS = ("discord_token", "rivya_api_key")
 _UNUSED = "unused"
 """Stands for a token or key that is not needed; under eight characters, so that no log leaves it out."""
 _OURS = ("DISCORD_", "RIVYA_", "NBB_")
+KEY_FILE_MAX_BYTES = 4096
 _CLOSE = 0.8
 """From this likeness on a name is taken for a misspelt one: one or two letters of ten."""
 ALLOWANCES = frozenset(
@@ -33,22 +34,67 @@ ALLOWANCES = frozenset(
         "account_credits_per_day",
         "personal_credits_per_month",
         "confirm_above_credits",
+        "low_credits",
+        "low_credits_days",
         "retention_days",
     }
 )
 """Settings whose empty value means that there is no limit."""
 
 
-class Settings(BaseSettings):
-    """The settings of one process; see `.env.example` for their meaning."""
+class KeySettings(BaseSettings):
+    """The key of the image service and where it comes from: the settings that are read again while the bot runs."""
 
     model_config = SettingsConfigDict(env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    # Before the key: it is looked at when the key is.
+    rivya_api_key_file: Path | None = Field(
+        None, description="A file that holds the key, in the place of RIVYA_API_KEY; empty: none."
+    )
+    rivya_api_key: SecretStr = Field(
+        SecretStr(""), validate_default=True, description="The key of your Rivya account (rvya_sk_…)."
+    )
+
+    @field_validator("rivya_api_key_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("rivya_api_key", mode="before")
+    @classmethod
+    def _from_file(cls, value: Any, info: ValidationInfo) -> Any:
+        given = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(given, str):
+            return value
+        file = info.data.get("rivya_api_key_file")
+        if file is None or given == _UNUSED:
+            return given.strip()
+        if given.strip():
+            raise ValueError("and RIVYA_API_KEY_FILE are both set. Keep one of them")
+        try:
+            with file.open("rb") as opened:
+                content = opened.read(KEY_FILE_MAX_BYTES).decode()
+        except OSError as error:
+            raise ValueError(f"can't be read from RIVYA_API_KEY_FILE ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise ValueError("in RIVYA_API_KEY_FILE is not text") from None
+        if not content.strip():
+            raise ValueError("in RIVYA_API_KEY_FILE is empty")
+        return content.strip()
+
+    @field_validator("rivya_api_key")
+    @classmethod
+    def _key_can_be_sent(cls, value: SecretStr) -> SecretStr:
+        return _sendable(value)
+
+
+class Settings(KeySettings):
+    """The settings of one process; see `.env.example` for their meaning."""
 
     discord_token: SecretStr = Field(description="The bot's token from Discord's developer portal.")
     discord_api_url: str = Field("https://discord.com/api/v10", description="Discord's REST API, or a proxy of it.")
     discord_gateway_url: str = Field("wss://gateway.discord.gg/", description="Discord's gateway.")
     discord_cdn_url: str = Field("https://cdn.discordapp.com", description="Discord's CDN.")
-    rivya_api_key: SecretStr = Field(description="The key of your Rivya account (rvya_sk_…).")
     rivya_base_url: str = Field("https://rivya.ai", description="The Rivya Public API.")
     database_url: str = Field("sqlite+aiosqlite:///data/bot.db", description="The database file.")
     data_dir: Path = Field(Path("data"), description="Where pictures and references are kept.")
@@ -61,6 +107,17 @@ class Settings(BaseSettings):
 
     allowed_guilds: Annotated[frozenset[int], NoDecode] = Field(
         frozenset(), description="Ids of the servers that may use the bot, with commas between; empty: any."
+    )
+    operator_ids: Annotated[frozenset[int], NoDecode] = Field(
+        frozenset(),
+        description="Discord ids of who runs the bot, with commas between: they have /operator and are told by direct "
+        "message what needs them; empty: nobody.",
+    )
+    low_credits: Allowance = Field(
+        200, description="The operators are told when the account has fewer credits than this; empty or 0: not."
+    )
+    low_credits_days: Allowance = Field(
+        3, description="The operators are told when the credits last for fewer days than this; empty or 0: not."
     )
     member_credits_per_month: Allowance = Field(
         160,
@@ -129,28 +186,22 @@ class Settings(BaseSettings):
             return None
         raise PydanticUseDefault
 
-    @field_validator("allowed_guilds", mode="before")
+    @field_validator("allowed_guilds", "operator_ids", mode="before")
     @classmethod
-    def _ids(cls, value: Any) -> Any:
+    def _ids(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str):
             words = [word.strip() for word in value.replace(";", ",").split(",")]
+            whose = "people's" if info.field_name == "operator_ids" else "servers'"
             for place, word in enumerate(words, start=1):
                 if word and not word.isdecimal():
-                    raise ValueError(
-                        f"must hold servers' ids, which are numbers; number {place} of the list is not one"
-                    )
+                    raise ValueError(f"must hold {whose} ids, which are numbers; number {place} of the list is not one")
             return frozenset(int(word) for word in words if word)
         return value
 
-    @field_validator("discord_token", "rivya_api_key")
+    @field_validator("discord_token")
     @classmethod
-    def _can_be_sent(cls, value: SecretStr) -> SecretStr:
-        secret = value.get_secret_value()
-        if not secret:
-            raise PydanticCustomError("missing", "")
-        if not (secret.isascii() and secret.isprintable()) or " " in secret:
-            raise ValueError("has characters that can't be part of it; copy it again")
-        return value
+    def _token_can_be_sent(cls, value: SecretStr) -> SecretStr:
+        return _sendable(value)
 
     @field_validator("discord_api_url", "discord_cdn_url", "rivya_base_url", "discord_gateway_url")
     @classmethod
@@ -178,6 +229,15 @@ class Settings(BaseSettings):
         return value
 
 
+def _sendable(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value()
+    if not secret:
+        raise PydanticCustomError("missing", "")
+    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+        raise ValueError("has characters that can't be part of it; copy it again")
+    return value
+
+
 def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Settings:
     """Read the settings from the environment, then ``env_file``.
 
@@ -191,6 +251,19 @@ def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Set
         raise ConfigError([f"{env_file} is not a text file in UTF-8. Save it as one."]) from None
     except OSError as error:
         raise ConfigError([f"{env_file} can't be read ({error.strerror}). Give the bot's user the right to."]) from None
+
+
+def load_key(env_file: Path | None = Path(".env")) -> SecretStr:
+    """Read the key of the image service as it stands now, from where it came from at the start; blocks on the disk.
+
+    Raises ConfigError with a sentence that does not repeat it.
+    """
+    try:
+        return KeySettings(_env_file=env_file).rivya_api_key
+    except ValidationError as error:
+        raise ConfigError([_sentence(problem) for problem in error.errors()]) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError([f"{env_file} can't be read."]) from None
 
 
 def load_local_settings(env_file: Path | None = Path(".env")) -> Settings:

@@ -70,7 +70,7 @@ async def examine(
     problems = problems or {}
     no_token, no_key = problems.get("discord_token"), problems.get("rivya_api_key")
     groups = await asyncio.gather(
-        _settings(misspelt),
+        _settings(misspelt, settings),
         _safely("token", lambda: _no_token(no_token) if no_token else _discord(settings)),
         _safely("key", lambda: _rivya(settings, no_key)),
         _safely("database", lambda: _database(settings)),
@@ -111,8 +111,16 @@ async def _safely(name: str, look: Callable[[], Awaitable[list[Check]]]) -> list
         return [_unclear(name, found, "This is an error of the bot's own: please report it.")]
 
 
-async def _settings(misspelt: Sequence[str]) -> list[Check]:
-    return [_unclear("settings", sentence, "Correct the name, or remove the line.") for sentence in misspelt]
+async def _settings(misspelt: Sequence[str], settings: Settings) -> list[Check]:
+    wrong = [_unclear("settings", sentence, "Correct the name, or remove the line.") for sentence in misspelt]
+    return [*wrong, _operators(len(settings.operator_ids))]
+
+
+def _operators(count: int) -> Check:
+    if not count:
+        advice = "Put your Discord id in OPERATOR_IDS: then you have /operator, and hear when the account runs low."
+        return _unclear("operators", "none: nobody has /operator, or is told when the account can't be used", advice)
+    return _fine("operators", "one has /operator and is told" if count == 1 else f"{count} have /operator and are told")
 
 
 # --- Discord ---

@@ -1,23 +1,26 @@
-"""The form over images that were found somewhere: opened over a draft that holds them, and what comes of sending it."""
+"""Forms over drafts: of images that were found somewhere, of a prompt to be changed; and what comes of sending them."""
 
 from __future__ import annotations
 
+import io
 import re
 from typing import Final
 
-from discord import ui
+import discord
 
 from bot.asks import InteractionAsk, payer_guild_id
-from bot.client import CannotDo, Interaction, Services, asking
+from bot.client import CannotDo, Interaction, Services, asking, say
 from bot.gathering import Gathered, made_of
 from bot.generations.defaults import FOLLOWS_REFERENCE, with_usual
-from bot.generations.values import GenerationRequest
-from bot.intake import Intake
+from bot.generations.terms import blocked_in
+from bot.generations.values import Derived, GenerationRequest, Parent
+from bot.intake import Intake, clear_away
 from bot.presses import Submitted
 from bot.ui import ids
-from bot.ui.card import fine
-from bot.ui.found import sentences
-from bot.ui.modals import filled, reference_form, terms_of
+from bot.ui.details import PROMPT_FILE
+from bot.ui.found import sentences, too_long_card
+from bot.ui.modals import INPUT_MAX, filled, reference_form, rewrite_form, terms_of
+from bot.ui.text import units
 
 FORM_LIFE_S: Final = 20 * 3600
 """A form may stay open for long, and what was typed must not be lost; addresses of attachments live about a day."""
@@ -44,9 +47,29 @@ async def open_form(interaction: Interaction, services: Services, gathered: Gath
         terms,
         named=[image.filename for image in gathered.images],
         options={**request.options, "aspect_ratio": ratio},
+        left_out=sentences([item.sentence for item in gathered.unusable]),
     )
-    if gathered.unusable:
-        form.add_item(ui.TextDisplay(fine("Left out:", *sentences([item.sentence for item in gathered.unusable]))))
+    await interaction.response.send_modal(form)
+
+
+async def open_rewrite(interaction: Interaction, services: Services, intake: Intake, draft_id: str) -> None:
+    """Show the form of a refused request with everything in it; what no form has room for is given as a file."""
+    asking(interaction)
+    draft = await intake.offered(interaction, draft_id)
+    if draft.request_id is not None:
+        raise CannotDo(user_message="You have changed this prompt already, and its picture was asked for.")
+    request = draft.request
+    if units(request.prompt) > INPUT_MAX:
+        file = discord.File(io.BytesIO(request.prompt.encode("utf-8", "replace")), PROMPT_FILE)
+        await say(interaction, view=too_long_card(PROMPT_FILE, len(request.prompt)), files=[file])
+        return
+    house = await services.house.rules(payer_guild_id(interaction))
+    form = rewrite_form(
+        ids.take_form(draft_id),
+        request,
+        terms_of(services.catalogue, request.model),
+        blocked=blocked_in(request.prompt, house.terms),
+    )
     await interaction.response.send_modal(form)
 
 
@@ -64,19 +87,25 @@ async def form_sent(
     kept = draft.request
 
     async def prepare() -> GenerationRequest:
+        changed = {"prompt": form.prompt, "options": {**kept.options, **form.options}}
+        if form.count is not None:  # what was refused, with another prompt
+            return kept.model_copy(update={**changed, "count": form.count, "parent": _rewritten(kept)})
         together = made_of(Gathered((*kept.references, *form.images), parent=kept.parent))
-        return kept.model_copy(
-            update={
-                "prompt": form.prompt,
-                "options": {**kept.options, **form.options},
-                "references": together.images,
-                "parent": together.parent,
-            }
-        )
+        return kept.model_copy(update={**changed, "references": together.images, "parent": together.parent})
 
-    await intake.take(
+    taken = await intake.take(
         InteractionAsk(interaction, draft_id=draft.id),
         prepare,
         private=kept.private,
         agreed_credits=form.agreed_credits,
     )
+    if taken and form.count is not None:
+        await clear_away(interaction)
+
+
+def _rewritten(request: GenerationRequest) -> Parent | None:
+    """Return how a request comes of its parent when its prompt is changed: it is no longer the same again."""
+    parent = request.parent
+    if parent is None or parent.derived_as not in {Derived.AGAIN, Derived.VARIATIONS}:
+        return parent
+    return parent.model_copy(update={"derived_as": Derived.REMIX})

@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -14,9 +15,10 @@ from bot.asks import ACKNOWLEDGE_FIRST_S, UNHEARD, Ask, InteractionAsk
 from bot.client import BotClient, CannotDo, Interaction, asking
 from bot.errors import BotError
 from bot.generations.mending import Mended, cheaper, cost_of, mended, picture_price
-from bot.generations.refusals import Restarting
+from bot.generations.refusals import Restarting, TermBlocked
+from bot.generations.service import DRAFT_S
 from bot.generations.states import RequestState
-from bot.generations.values import Accepted, Draft, GenerationRequest, Quote
+from bot.generations.values import Accepted, Derived, Draft, GenerationRequest, Quote
 from bot.ui import ids
 from bot.ui.confirm import confirm_card, not_now_card
 from bot.ui.failure import error_card, notice_card, void_card
@@ -25,6 +27,9 @@ from bot.ui.progress import progress_card
 from bot.ui.refusal import Mend, refusal_card
 
 log = structlog.get_logger(__name__)
+
+REWRITE_LIFE_S: Final = 20 * 3600
+"""A prompt that is to be changed may take its time; addresses of attachments live about a day."""
 
 PrepareRequest = Callable[[], Awaitable[GenerationRequest]]
 
@@ -72,7 +77,7 @@ class Intake:
             return await self._answer(ask, deciding, asked, private=private)
         except BotError as error:
             if await self._void(deciding):
-                await self._refuse(ask, error, asked.request)
+                await self.refuse(ask, error, asked.request)
             else:
                 await self._tell_error(ask, error, nothing_charged=False)
         except Exception as error:  # noqa: BLE001 - whatever it is, the person hears what became of the credits
@@ -177,9 +182,10 @@ class Intake:
                 asked.request = await prepare()
         except (BotError, OSError):
             asked.request = None  # it would be refused anyway, or takes too long to be kept
-        await self._refuse(ask, Restarting(), asked.request)
+        await self.refuse(ask, Restarting(), asked.request)
 
-    async def _refuse(self, ask: Ask, error: BotError, request: GenerationRequest | None) -> None:
+    async def refuse(self, ask: Ask, error: BotError, request: GenerationRequest | None) -> None:
+        """Say why a request is turned down, and offer ``request`` mended; None where it is not to be offered."""
         log.info("request.refused", code=error.code, reason=str(error)[:200], user_id=ask.origin.user_id)
         balance, mends = None, []
         price = picture_price(self._catalogue, request) if request is not None else None
@@ -190,9 +196,13 @@ class Intake:
                 one for one in mended(error, request, self._catalogue) if rules.takes(one.request, self._catalogue)
             ]
             mends = [await self._offer(ask, instead) for instead in allowed]
+            if isinstance(error, TermBlocked) and request is not None and not _has_our_words(request):
+                draft_id = await self._keep(ask, request, life_s=REWRITE_LIFE_S)
+                mends = [Mend("Change the prompt", ids.rewrite(draft_id))]
         except BotError as trouble:  # a refusal needs no database
             log.warning("refusal.without_offer", error=str(trouble)[:200])
-        await ask.answer(refusal_card(error, balance=balance, mends=mends, picture_credits=price))
+        card = refusal_card(error, balance=balance, mends=mends, picture_credits=price, in_public=ask.in_public)
+        await ask.answer(card)
 
     async def _ask_first(self, ask: Ask, quote: Quote, asked: _Asked) -> None:
         request = asked.request
@@ -221,15 +231,17 @@ class Intake:
         )
         return Mend(words, ids.paint(draft_id, instead.cost_credits))
 
-    async def _keep(self, ask: Ask, request: GenerationRequest) -> str:
-        return await self._generations.keep_draft(request, user_id=ask.origin.user_id, guild_id=ask.origin.guild_id)
+    async def _keep(self, ask: Ask, request: GenerationRequest, *, life_s: float = DRAFT_S) -> str:
+        return await self._generations.keep_draft(
+            request, user_id=ask.origin.user_id, guild_id=ask.origin.guild_id, life_s=life_s
+        )
 
     # --- the buttons of offers ---
 
     async def take_offer(self, interaction: Interaction, draft_id: str, agreed_credits: int) -> None:
         """Take the draft behind a button that named its price; however often it is pressed, that is one request."""
         asking(interaction)
-        draft = await self._draft(interaction, draft_id)
+        draft = await self.offered(interaction, draft_id)
         ask = InteractionAsk(interaction, draft_id=draft.id)
         if draft.request_id is not None:
             await ask.pressed_again()
@@ -239,16 +251,17 @@ class Intake:
             return draft.request
 
         if await self.take(ask, prepare, private=draft.request.private, agreed_credits=agreed_credits):
-            await _clear_away(interaction)
+            await clear_away(interaction)
 
     async def leave_offer(self, interaction: Interaction, draft_id: str) -> None:
         """Put away an offer that is not wanted."""
-        draft = await self._draft(interaction, draft_id)
+        draft = await self.offered(interaction, draft_id)
         if draft.request_id is not None:
             raise CannotDo(user_message="This is taken already. As long as it is not sent you can cancel it.")
         await interaction.response.edit_message(view=not_now_card(draft.request))
 
-    async def _draft(self, interaction: Interaction, draft_id: str) -> Draft:
+    async def offered(self, interaction: Interaction, draft_id: str) -> Draft:
+        """Return the draft behind a button, for whoever asked; raises CannotDo for others, and when it is over."""
         draft = await self._generations.draft(draft_id)
         if draft is not None and draft.user_id != interaction.user.id:
             raise CannotDo(user_message="Only whoever asked for this can use the button.")
@@ -257,11 +270,16 @@ class Intake:
         return draft
 
 
+def _has_our_words(request: GenerationRequest) -> bool:
+    """Tell whether a prompt is not the person's own to change: a larger picture is asked for in fixed words."""
+    return request.parent is not None and request.parent.derived_as is Derived.LARGER
+
+
 def _raised_by(deciding: asyncio.Future[Accepted | Quote], error: Exception) -> bool:
     return deciding.done() and not deciding.cancelled() and deciding.exception() is error
 
 
-async def _clear_away(interaction: Interaction) -> None:
+async def clear_away(interaction: Interaction) -> None:
     """Take away the message with the offer that was taken; where Discord won't, its button does nothing any more."""
     message = interaction.message
     if message is None:

@@ -23,6 +23,16 @@ _TOKENS = re.compile(
 _SECRET_NAMES = re.compile(r"(?i)authorization|.*(token|secret|api_key|apikey|password)$")
 
 
+_secrets: list[str] = []
+"""What is left out wherever it turns up; one list for the process, as there is one log."""
+_TOO_SHORT = 8
+
+
+def redact_too(secret: SecretStr) -> None:
+    """Leave a secret out of the log from now on, beside those that ``configure`` was given."""
+    _secrets.append(secret.get_secret_value())
+
+
 def configure(
     *, level: str = "INFO", form: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None,
     secrets: Iterable[SecretStr] = (),
@@ -32,7 +42,8 @@ def configure(
     ``secrets`` are replaced wherever they turn up, beside everything that looks like a key or token.
     """
     out = stream or sys.stderr
-    redact = _Redactor([secret.get_secret_value() for secret in secrets])
+    redact = _Redactor(_secrets)
+    _secrets[:] = [secret.get_secret_value() for secret in secrets]
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -74,7 +85,7 @@ def configure(
 
 class _Redactor:
     def __init__(self, secrets: list[str]) -> None:
-        self._secrets = [secret for secret in secrets if len(secret) >= 8]
+        self._secrets = secrets
 
     def __call__(self, _logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {key: self._named(key, value) for key, value in event.items()}
@@ -87,7 +98,8 @@ class _Redactor:
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):
             for secret in self._secrets:
-                value = value.replace(secret, "[secret]")
+                if len(secret) >= _TOO_SHORT:
+                    value = value.replace(secret, "[secret]")
             return _TOKENS.sub("[secret]", value)
         if isinstance(value, dict):
             return {self._clean(key): self._named(key, item) for key, item in value.items()}

@@ -11,13 +11,14 @@ from typing import Any
 import aiohttp
 import discord
 
-from bot.generations.protocols import DeliveryError, DeliveryFault, LogLine, Posted, PostFile, Target, Voided
+from bot.generations.protocols import DeliveryError, DeliveryFault, LogLine, Notice, Posted, PostFile, Target, Voided
 from bot.generations.states import PictureState, Rung
 from bot.generations.values import RequestView
 from bot.ui.card import Card, fine
 from bot.ui.failure import failure_card, failure_mark, void_card
 from bot.ui.house_log import log_card, log_off_words
 from bot.ui.ids import acknowledgement_nonce, more
+from bot.ui.notices import notice_card
 from bot.ui.offers import ready_words
 from bot.ui.progress import progress_card
 from bot.ui.result import description, result_card
@@ -67,13 +68,14 @@ class DiscordDelivery:
         if voided.interaction_token is None:
             await self._say_void_by_message(voided)
             return
-        async with self._faults(by_token=True) as client:
+        async with self._faults(by_token=True, timeout_s=PROGRESS_TIMEOUT_S) as client:
             await self._webhook(client, voided.application_id, voided.interaction_token).edit_message(
                 _ORIGINAL, view=void_card(), allowed_mentions=_NOBODY
             )
 
     async def _say_void_by_message(self, voided: Voided) -> None:
-        async with self._faults() as client:
+        # Whether the history has to be searched was decided a moment ago, and must not be out of date at the end.
+        async with self._faults(timeout_s=PROGRESS_TIMEOUT_S) as client:
             place = client.get_partial_messageable(voided.channel_id, guild_id=voided.guild_id)
             found = await self._find_reply(client, place, voided) if voided.search_history else None
             if found is None:
@@ -135,6 +137,12 @@ class DiscordDelivery:
             channel = await client.create_dm(discord.Object(user_id))
             name = guild.name if guild is not None else "your server"
             await channel.send(log_off_words(name, dropped), allowed_mentions=_NOBODY)
+
+    async def tell_operator(self, user_id: int, notice: Notice, *, nonce: str) -> None:
+        """Tell an operator something by direct message."""
+        async with self._faults(timeout_s=PROGRESS_TIMEOUT_S) as client:
+            channel = await client.create_dm(discord.Object(user_id))
+            await channel.send(view=notice_card(notice), allowed_mentions=_NOBODY, nonce=nonce)
 
     async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
         """Delete a message of ours."""

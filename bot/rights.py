@@ -66,3 +66,9 @@ def may_ban(interaction: Interaction) -> discord.Guild:
     if interaction.guild is None or not (given.moderate_members or given.manage_guild):
         raise CannotDo(user_message="Only those who may time members out, or manage this server, can do that.")
     return interaction.guild
+
+
+def check_operator(interaction: Interaction) -> None:
+    """Raise CannotDo for whoever does not run the bot, whatever they may do in this server."""
+    if interaction.user.id not in interaction.client.services.settings.operator_ids:
+        raise CannotDo(user_message="Only who runs this bot can do that.")

@@ -29,6 +29,7 @@ from bot.errors import ConfigError, StorageError
 from bot.generations.protocols import Fetcher
 from bot.generations.store import FileStore
 from bot.health import Health, serve_health
+from bot.keys import RivyaKey
 from bot.posting import DiscordDelivery
 from bot.rivya import open_http
 from bot.stopping import Stop
@@ -61,8 +62,10 @@ def point_at(settings: Settings) -> None:
     discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
 
 
-async def run(settings: Settings, stop: Stop | None = None) -> None:
+async def run(settings: Settings, stop: Stop | None = None, key: RivyaKey | None = None) -> None:
     """Run until SIGINT or SIGTERM (or ``stop``, which listens already); what is in work goes on after the next start.
+
+    ``key`` is the settings' own, when it can be read again while the bot runs.
 
     Raises ConfigError when Discord does not take the token or the data folder can't be used, StorageError when the
     database can't.
@@ -74,7 +77,7 @@ async def run(settings: Settings, stop: Stop | None = None) -> None:
     _give_memory_back()
     # A memory image of this process would hold the token and the key.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    await _run(settings, stop)
+    await _run(settings, stop, key)
     log.info("bot.stopped", took_s=round(stop.took_s, 3))
 
 
@@ -88,7 +91,7 @@ def _give_memory_back() -> None:
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
-async def _run(settings: Settings, stop: Stop) -> None:
+async def _run(settings: Settings, stop: Stop, key: RivyaKey | None) -> None:
     point_at(settings)
     await asyncio.to_thread(_check_folder, settings.data_dir)
     await asyncio.to_thread(_tell_if_new, database_path(settings.database_url))
@@ -110,6 +113,7 @@ async def _run(settings: Settings, stop: Stop) -> None:
             fetcher=fetcher,
             clock=SystemClock(),
             rng=SystemRandom(),
+            key=key,
         )
         client = client_over(core, settings, fetcher)
         delivery.client = client
@@ -227,6 +231,7 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         house=core.house,
         privacy=core.privacy,
         quotas=core.quotas,
+        operator=core.operator,
         usage=core.usage,
     )
     return BotClient(services)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Any
 
 from discord import app_commands
 from discord.ext import commands
@@ -10,6 +11,14 @@ from discord.ext import commands
 from bot.asks import payer_guild_id
 from bot.client import BotClient, Interaction, say
 from bot.ui.about import about_card, help_card
+
+_AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
+_ORDER = (
+    *("imagine", "Use as reference", "Add to my tray", "tray", "queue", "cancel", "history", "show", "credits"),
+    *("preferences", "privacy", "about", "help"),
+    *("setup", "settings", "quota", "usage", "ban", "unban", "bans"),
+)
+"""In the order in which one comes to need them; what is not named stands behind."""
 
 
 class About(commands.Cog):
@@ -24,27 +33,41 @@ class About(commands.Cog):
         """Show what it is."""
         contact = self._services.settings.operator_contact or None
         house = await self._services.house.rules(payer_guild_id(interaction))
-        card = about_card(models=self._prices(), operator=contact, version=version("nano-banana-bot"), house=house)
+        card = about_card(
+            models=self._prices(),
+            retention_days=self._services.settings.retention_days,
+            operator=contact,
+            version=version("nano-banana-bot"),
+            house=house,
+        )
         await say(interaction, view=card)
 
     @app_commands.command(name="help", description="How to make pictures with this bot.")
     async def help(self, interaction: Interaction) -> None:
         """Show how it is used."""
-        slash = (app_commands.Command, app_commands.Group)
-        found = [command for command in self._client.tree.get_commands() if isinstance(command, slash)]
-        # What one came for stands first.
-        found.sort(key=lambda command: (command.name != "imagine", command.name))
-        listed = [(f"/{command.name}", command.description) for command in found]
-        menus = [
-            command for command in self._client.tree.get_commands() if isinstance(command, app_commands.ContextMenu)
+        usable = [command for command in self._client.tree.get_commands() if _is_for(command, interaction)]
+        usable.sort(key=lambda command: (_place(command.name), command.name))
+        ways = [
+            (menu.name, "Right-click a message with pictures, then Apps.")
+            for menu in usable
+            if isinstance(menu, app_commands.ContextMenu)
         ]
-        listed += [(menu.name, "Right-click a message with pictures, then Apps.") for menu in menus]
-        if self._client.user is not None:
-            listed.append(
-                (f"@{self._client.user.display_name}", "A prompt and pictures in a message that mentions me.")
-            )
+        if self._client.user is not None and interaction.guild is not None:
+            ways.append((f"@{self._client.user.display_name}", "A prompt and pictures in a message that mentions me."))
+        commands = [command for command in usable if not isinstance(command, app_commands.ContextMenu)]
+        everyones = [_listed(command) for command in commands if command.default_permissions is None]
+        managers = [_listed(command) for command in commands if command.default_permissions is not None]
         contact = self._services.settings.operator_contact or None
-        await say(interaction, view=help_card(commands=listed, models=self._prices(), operator=contact))
+        await say(
+            interaction,
+            view=help_card(
+                commands=[*everyones[:1], *ways, *everyones[1:]],
+                managing=managers,
+                models=self._prices(),
+                retention_days=self._services.settings.retention_days,
+                operator=contact,
+            ),
+        )
 
     def _prices(self) -> list[tuple[str, int]]:
         catalogue = self._services.catalogue
@@ -53,6 +76,20 @@ class About(commands.Cog):
             for spec in catalogue.available()
             for option in [spec.options.get("resolution")]
         ]
+
+
+def _is_for(command: _AnyCommand, interaction: Interaction) -> bool:
+    """Tell whether Discord offers a command to this person here, as far as its defaults say."""
+    needed = command.default_permissions
+    return needed is None or (interaction.guild is not None and interaction.permissions >= needed)
+
+
+def _place(name: str) -> int:
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
+
+
+def _listed(command: app_commands.Command[Any, ..., Any] | app_commands.Group) -> tuple[str, str]:
+    return f"/{command.name}", command.description
 
 
 async def setup(client: BotClient) -> None:

@@ -84,7 +84,7 @@ class Bans(commands.Cog):
         view = await self._generations.view(report.request_id) if report is not None else None
         if report is None or view is None or report.guild_id != guild.id:
             raise CannotDo(user_message="This report is not here.")
-        await interaction.response.send_modal(ban_form(view.user_id, await self._name(guild, view.user_id)))
+        await interaction.response.send_modal(ban_form(view.user_id, self._known(guild, view.user_id) or "its maker"))
 
     async def form_sent(self, interaction: Interaction, match: re.Match[str], submitted: Submitted) -> None:
         """Ban whom the form is about."""
@@ -123,7 +123,7 @@ class Bans(commands.Cog):
         if not found and offset:
             offset = 0
             found, total = await self._house.bans(guild.id, limit=PAGE)
-        names = {ban.user_id: await self._name(guild, ban.user_id) for ban in found}
+        names = {ban.user_id: name for ban in found if (name := self._known(guild, ban.user_id))}
         card = bans_card(found, total, names, offset=offset, said=said)
         message = interaction.message
         ours = message is not None and message.flags.ephemeral and not message.attachments
@@ -132,9 +132,9 @@ class Bans(commands.Cog):
         else:
             await say(interaction, view=card)
 
-    async def _name(self, guild: discord.Guild, user_id: int) -> str:
+    def _known(self, guild: discord.Guild, user_id: int) -> str | None:
         person = guild.get_member(user_id) or self._client.get_user(user_id)
-        return person.display_name if person is not None else f"member {user_id}"
+        return person.display_name if person is not None else None
 
     async def _person(self, guild: discord.Guild, user_id: int) -> discord.abc.User | discord.Object:
         """Return a member as Discord has them; people who left can be banned as well."""

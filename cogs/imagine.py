@@ -14,6 +14,7 @@ from discord.ext import commands
 
 from bot.asks import InteractionAsk, payer_guild_id
 from bot.client import BotClient, CannotDo, Interaction, asking
+from bot.forms import open_rewrite
 from bot.generations.access import may_see
 from bot.generations.defaults import with_usual
 from bot.generations.lineage import kept_picture, picture_image
@@ -305,9 +306,13 @@ async def setup(client: BotClient) -> None:
     async def not_now(interaction: Interaction, match: re.Match[str]) -> None:
         await intake.leave_offer(interaction, match["draft_id"])
 
+    async def rewrite(interaction: Interaction, match: re.Match[str]) -> None:
+        await open_rewrite(interaction, client.services, intake, match["draft_id"])
+
     async def gone(_interaction: Interaction, _match: re.Match[str]) -> None:
         raise CannotDo(user_message="This button is too old; nothing was charged. Use the command again.")
 
     on_press(client, ids.PAINT, paint)
     on_press(client, ids.NOT_NOW, not_now)
+    on_press(client, ids.REWRITE, rewrite)
     on_press(client, ids.MEND, gone)

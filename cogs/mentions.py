@@ -20,13 +20,15 @@ from bot.generations.values import GenerationRequest, Origin
 from bot.intake import Intake
 from bot.ui.card import Card
 from bot.ui.failure import error_card
-from bot.ui.found import ask_card, how_to_card, slower_card
+from bot.ui.found import ask_card, direct_card, how_to_card, slower_card
 
 log = structlog.get_logger(__name__)
 
 ANSWERS_PER_MINUTE: Final = 6
 """Of one person. Whatever comes beyond is not answered, but for one word that it is too much."""
 DRAFT_LIFE_S: Final = 15 * 60
+TOLD_AGAIN_S: Final = 10 * 60
+"""Whoever writes more in direct messages has read how it goes."""
 REMEMBERED: Final = 1000
 """People, and events, that are remembered against storms and repetitions."""
 _WORDS: Final = {discord.MessageType.default, discord.MessageType.reply}
@@ -40,11 +42,15 @@ class Mentions(commands.Cog):
         self._services = client.services
         self._intake = intake
         self._heard: OrderedDict[int, None] = OrderedDict()
+        self._told: OrderedDict[int, float] = OrderedDict()
         self._answered: OrderedDict[int, deque[float]] = OrderedDict()
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Take a request, ask, or say how it is done."""
+        if message.guild is None:
+            await self._direct(message)
+            return
         if not self._is_for_us(message) or not self._is_new(message.id):
             return
         ask = MessageAsk(message, application_id=self._client.application_id or 0)
@@ -57,6 +63,22 @@ class Mentions(commands.Cog):
             await self._answer(message, ask)
         except Exception as error:  # noqa: BLE001 - the end of the line: whatever it is becomes a reply and a log entry
             await ask.answer(self._said_of(error, message, nothing_charged=not ask.taken_up))
+
+    async def _direct(self, message: discord.Message) -> None:
+        """Say, now and then, that in direct messages there are the commands."""
+        if message.author.bot or message.type not in _WORDS or not self._is_new(message.id):
+            return
+        at_s, told_s = message.created_at.timestamp(), self._told.get(message.author.id)
+        if told_s is not None and at_s - told_s < TOLD_AGAIN_S:
+            return
+        self._told[message.author.id] = at_s
+        self._told.move_to_end(message.author.id)
+        while len(self._told) > REMEMBERED:
+            self._told.popitem(last=False)
+        personal = self._services.settings.personal_credits_per_month != 0
+        await MessageAsk(message, application_id=self._client.application_id or 0).answer(
+            direct_card(personal=personal)
+        )
 
     def _said_of(self, error: Exception, message: discord.Message, *, nothing_charged: bool) -> Card:
         known = card_of(error, nothing_charged=nothing_charged)
@@ -115,12 +137,8 @@ class Mentions(commands.Cog):
         try:
             quote = await generations.quote(request, ask.origin)
         except BotError as error:
-            refused = error
-
-            async def refuse() -> GenerationRequest:
-                raise refused
-
-            await self._intake.take(ask, refuse, private=False)
+            # What was meant to be used, and can't be, is no part of the request: that is not offered unasked.
+            await self._intake.refuse(ask, error, None if blind or unusable else request)
             return
         draft_id = await generations.keep_draft(
             request, user_id=ask.origin.user_id, guild_id=ask.origin.guild_id, life_s=DRAFT_LIFE_S
@@ -140,8 +158,6 @@ class Mentions(commands.Cog):
     def _is_for_us(self, message: discord.Message) -> bool:
         author = message.author
         if author.bot or message.webhook_id is not None or message.type not in _WORDS:
-            return False
-        if message.guild is None:  # mentions are for servers; in direct messages there are the commands
             return False
         return self._mention.search(message.content) is not None
 

@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,6 +11,29 @@ import structlog
 from bot.storage import Database, open_database
 from tests.clocks import TestClock
 from tests.crash.launcher import Launcher
+
+LONG = ("tests/crash/test_crash_table.py", "tests/faults/test_fault_table.py", "tests/e2e/test_benchmarks.py")
+"""What takes minutes as a whole and tens of seconds each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every worker begin with an equal share of what takes long; what is short fills up the end of the run.
+
+    pytest-xdist's worksteal gives each worker one piece of the list, and moves what is left from one to the other.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers == 1:
+        return
+    long = [item for item in items if item.nodeid.startswith(LONG)]
+    short = [item for item in items if not item.nodeid.startswith(LONG)]
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        first = long[worker::workers]
+        end = len(items) * (worker + 1) // workers
+        room = max(end - len(ordered) - len(first), 0)
+        ordered += first + short[:room]
+        short = short[room:]
+    items[:] = ordered + short
 
 
 @pytest.fixture(autouse=True)

@@ -283,11 +283,21 @@ def samples() -> dict[str, Sample]:
         ("/history", "shows your pictures, to open or post again"),
         ("/cancel", "takes back what is not sent yet"),
     ]
-    plain("about", lambda: cards.about_card(models=models, operator="Anna (anna@example.org)", version="0.1.0"))
-    plain("help", lambda: cards.help_card(commands=commands, models=models, operator="Anna"))
+    managing = [("/setup", "sets the bot up: where, how much, where to log"), ("/quota", "says who may spend what")]
+    plain(
+        "about",
+        lambda: cards.about_card(models=models, retention_days=90, operator="Anna (anna@example.org)", version="0.1.0"),
+    )
+    plain("help", lambda: cards.help_card(commands=commands, models=models, retention_days=7, operator="Anna"))
+    plain(
+        "help-managing",
+        lambda: cards.help_card(commands=commands, managing=managing, models=models, retention_days=None),
+    )
     from tests.ui_samples_admin import privacy_samples, usage_samples
     from tests.ui_samples_found import found_samples
+    from tests.ui_samples_operator import operator_samples
     from tests.ui_samples_quotas import quota_samples
     from tests.ui_samples_results import result_samples
 
-    return found | result_samples() | found_samples() | privacy_samples() | quota_samples() | usage_samples()
+    admin = privacy_samples() | quota_samples() | usage_samples() | operator_samples()
+    return found | result_samples() | found_samples() | admin

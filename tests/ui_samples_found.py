@@ -8,13 +8,14 @@ from pathlib import Path
 from bot.generations.protocols import PostFile
 from bot.generations.tray import MAX_IMAGES, Added, Left, NotAdded, Preview, TrayImage
 from bot.generations.values import Quote
-from bot.ui.found import ask_card, how_to_card, no_images_card, slower_card
+from bot.ui.found import ask_card, direct_card, how_to_card, no_images_card, slower_card, too_long_card
 from bot.ui.tray import added_card, empty_question, tray_card
 from tests.ui_samples import BALANCE, HOSTILE, NOW_MS, PANDA, Sample
 
 QUOTE = Quote(8, 8, BALANCE)
 NAMES = ("cat.png", "old_house.jpg", "IMG_20261122_201733.jpg", "أرنب.png", "mood board (final).webp", "6.png", "7.png",
          "8.png")  # fmt: skip
+PROMPT = PostFile(1, Path("prompt.txt"), "prompt.txt", fitted=False)
 PDF = "notes.pdf is a PDF."
 
 
@@ -61,6 +62,9 @@ def found_samples() -> dict[str, Sample]:
         "found-ask-blind": Sample(lambda: ask_card(PANDA, QUOTE, draft_id="a" * 16, images=0, blind=True)),
         "found-ask-some": Sample(lambda: ask_card(HOSTILE, QUOTE, draft_id="a" * 16, images=1, unusable=[PDF])),
         "found-slower": Sample(slower_card),
+        "found-direct": Sample(lambda: direct_card(personal=True)),
+        "found-direct-off": Sample(lambda: direct_card(personal=False)),
+        "found-too-long": Sample(lambda: too_long_card(PROMPT.filename, 5210), (PROMPT,)),
     }
 
 

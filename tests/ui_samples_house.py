@@ -136,6 +136,10 @@ REFUSALS: dict[str, HouseRule] = {
 }
 
 
+SHOW = cards.Mend("Show it to everyone · 8 credits", ids.paint("a" * 16, 8))
+REWRITE = cards.Mend("Change the prompt", ids.rewrite("a" * 16))
+
+
 def house_samples() -> dict[str, Sample]:
     found: dict[str, Sample] = {}
 
@@ -143,8 +147,11 @@ def house_samples() -> dict[str, Sample]:
         found[name] = Sample(draw)
 
     for name, error in REFUSALS.items():
-        mends = [cards.Mend("Show it to everyone · 8 credits", ids.paint("a" * 16, 8))] if name == "private" else []
+        offered = {"private": [SHOW], "term": [REWRITE]}
+        mends = offered.get(name, [])
         plain(f"house-refusal-{name}", lambda e=error, m=mends: cards.refusal_card(e, mends=m))  # type: ignore[misc]
+    term = REFUSALS["term"]
+    plain("house-refusal-term-public", lambda: cards.refusal_card(term, mends=[REWRITE], in_public=True))
     plain("settings-unset", lambda: settings_card(stands()))
     plain("settings-set", lambda: settings_card(replace(SET_UP, name=HOSTILE), said="Slow mode: 30 s."))
     for page in Page:
@@ -167,7 +174,7 @@ def house_samples() -> dict[str, Sample]:
     watched = request(picture(1, S.PAINTING), private=True, log_shows_private=True)
     plain("progress-watched", lambda: cards.progress_card(watched))
     told = replace(HouseRules(), log_channel_id=32, log_private=True)
-    plain("about-watched", lambda: cards.about_card(models=[("Nano Banana Pro", 8)], house=told))
+    plain("about-watched", lambda: cards.about_card(models=[("Nano Banana Pro", 8)], retention_days=90, house=told))
     return found
 
 

@@ -25,6 +25,7 @@ from bot.generations.protocols import (
     DeliveryFault,
     FetchError,
     LogLine,
+    Notice,
     Posted,
     PostFile,
     Target,
@@ -32,6 +33,7 @@ from bot.generations.protocols import (
 )
 from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
 from bot.generations.values import Accepted, Attachment, GenerationRequest, Origin, RequestView
+from bot.keys import RivyaKey
 from bot.rivya import Timeouts, open_http
 from bot.sandbox.rivya import RivyaSandbox
 from bot.sandbox.rivya_variants import Variants
@@ -89,6 +91,9 @@ class Recorder:
     logged: list[tuple[int, LogLine]] = field(default_factory=list)
     log_tries: list[tuple[int, str]] = field(default_factory=list)
     told_log_off: list[tuple[int, int, int]] = field(default_factory=list)
+    told_operators: list[tuple[int, Notice]] = field(default_factory=list)
+    operator_tries: list[tuple[int, str]] = field(default_factory=list)
+    refuse_operator: Callable[[int], DeliveryFault | None] = lambda _user: None
     refuse_log: Callable[[int], DeliveryFault | None] = lambda _channel: None
     refuse: Callable[[Rung, int], DeliveryFault | None] = lambda _rung, _try: None
     refuse_progress: Callable[[Rung], DeliveryFault | None] = lambda _rung: None
@@ -146,6 +151,13 @@ class Recorder:
 
     async def tell_log_off(self, user_id: int, guild_id: int, dropped: int) -> None:
         self.told_log_off.append((user_id, guild_id, dropped))
+
+    async def tell_operator(self, user_id: int, notice: Notice, *, nonce: str) -> None:
+        self.operator_tries.append((user_id, nonce))
+        fault = self.refuse_operator(user_id)
+        if fault is not None:
+            raise DeliveryError(fault, "as the test wants it")
+        self.told_operators.append((user_id, notice))
 
     async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
         fault = self.refuse_removal(message_id)
@@ -335,7 +347,9 @@ class Worlds:
         self._events = count(1)
 
     @asynccontextmanager
-    async def open(self, *, timeouts: Timeouts | None = None, **settings: Any) -> AsyncIterator[World]:
+    async def open(
+        self, *, timeouts: Timeouts | None = None, key: RivyaKey | None = None, **settings: Any
+    ) -> AsyncIterator[World]:
         """Open a world. Keys are trusted for long, since a test's clock runs fast and a loaded machine slowly."""
         values: dict[str, Any] = {
             "discord_token": "discord-token-of-a-test",
@@ -362,6 +376,7 @@ class Worlds:
                 rng=Random(1),
                 ids=lambda: f"{next(self._ids):016x}",
                 timeouts=timeouts or Timeouts(),
+                key=key,
             )
             await stack.enter_async_context(core.engine)
             yield World(core, database, self.rivya, self.discord, self.cdn, self.clock, config, self._events)

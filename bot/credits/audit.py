@@ -130,7 +130,7 @@ async def _guards(connection: Connection) -> list[Finding]:
 async def _gaps(connection: Connection) -> list[Finding]:
     # Nothing is ever deleted, and a transaction that is rolled back gives its ids back: every id is there.
     findings = []
-    for table in ("entries", "legs", "quota_log"):
+    for table in ("entries", "legs", "quota_log", "operator_log"):
         row = (
             await connection.execute(
                 text(

@@ -229,6 +229,42 @@ RULES: tuple[Rule, ...] = (
         WHERE e.kind != q.action OR e.amount_credits IS NOT json_extract(q.value_after, '$.credits')
         """,
     ),
+    # --- what the operator allows ---
+    Rule(
+        "operator_log",
+        "Server {guild_id} is allowed {allowed} and is {paused}, but by the operator's log it is allowed {said} and is "
+        "{said_paused}: set it again by /operator.",
+        """
+        SELECT l.guild_id,
+          CASE WHEN NOT l.own_allowance THEN 'what the settings say' WHEN l.allowance_credits IS NULL THEN 'any number'
+            ELSE l.allowance_credits || ' credits a month' END AS allowed,
+          iif(l.paused_at_ms IS NULL, 'not paused', 'paused') AS paused,
+          CASE WHEN NOT coalesce(json_extract(o.value_after, '$.own'), 0) THEN 'what the settings say'
+            WHEN json_extract(o.value_after, '$.credits') IS NULL THEN 'any number'
+            ELSE json_extract(o.value_after, '$.credits') || ' credits a month' END AS said,
+          iif(coalesce(json_extract(o.value_after, '$.paused'), 0), 'paused', 'not paused') AS said_paused
+        FROM guild_limits l LEFT JOIN operator_log o ON o.id = (
+          SELECT max(n.id) FROM operator_log n WHERE n.guild_id = l.guild_id)
+        WHERE allowed != said OR paused != said_paused
+        """,
+    ),
+    Rule(
+        "operator_log",
+        "By the operator's log something was set for server {guild_id}, but nothing is.",
+        """
+        SELECT DISTINCT o.guild_id FROM operator_log o
+        WHERE NOT EXISTS (SELECT 1 FROM guild_limits l WHERE l.guild_id = o.guild_id)
+        """,
+    ),
+    Rule(
+        "notice_stuck",
+        "Operator {operator_id} was to be told ({kind}) {hours} hours ago, and was not: let the bot run, and look in "
+        "its log for what keeps it.",
+        """
+        SELECT operator_id, kind, (:now_ms - created_at_ms) / 3600000 AS hours FROM operator_notices
+        WHERE ended_at_ms IS NULL AND created_at_ms < :now_ms - 172800000
+        """,
+    ),
     # --- accounts ---
     Rule(
         "grant_overdrawn",

@@ -20,6 +20,7 @@ __all__ = ["LimitScope", "QuotaExceeded", "Situation", "SpendingPolicy", "balanc
 class SpendingPolicy:
     """What the operator allows. None: unlimited.
 
+    A server may have an allowance of its own in the place of ``guild_credits_per_month``: see ``guild_limits``.
     A member's is what they have where no admin has set more or less; the others no admin can lift.
     """
 
@@ -85,6 +86,8 @@ class Situation:
     account: Limit
     on_hold_credits: int
     granted_credits: int
+    paused: bool = False
+    """Whether the operator has paused the server."""
 
     @property
     def binding(self) -> Limit:
@@ -173,7 +176,7 @@ async def look_up(
         own = (_as_given(given, sums, windows),)
     ceilings = applied.ceilings(used, now_ms, zone)
     if spender.guild_id is not None:
-        allowed = policy.guild_credits_per_month
+        allowed = known.allowance_credits if known.own_allowance else policy.guild_credits_per_month
         ceilings += (Limit(LimitScope.GUILD, None, Period.MONTH, allowed, sums.guild_operator_month, month),)
     return Situation(
         spender=spender,
@@ -190,6 +193,7 @@ async def look_up(
         ),
         on_hold_credits=sums.on_hold,
         granted_credits=sums.granted,
+        paused=known.paused,
     )
 
 

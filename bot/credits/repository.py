@@ -18,14 +18,15 @@ from bot.storage.tables import account_owners, accounts, entries, forgotten_owne
 _SETTLING: tuple[ColumnElement[str], ...] = (literal_column("'capture'"), literal_column("'void'"))
 
 
-# Who spends: their account, their server's time zone, and those of its rules that may be for them, a row for each (one
-# row where there is none).
+# Who spends: their account, their server's time zone, what the operator allows it, and those of its rules that may be
+# for them, a row for each (one row where there is none).
 _SPENDER = text("""
-    SELECT o.account_id, s.time_zone,
+    SELECT o.account_id, s.time_zone, l.own_allowance, l.allowance_credits, l.paused_at_ms,
       r.scope, r.subject_id, r.period, r.credits, r.running, r.resolution, r.models, r."count"
     FROM (SELECT 1)
     LEFT JOIN account_owners o ON o.guild_key = coalesce(:guild_id, 0) AND o.user_id = :user_id
     LEFT JOIN guild_settings s ON s.guild_id = :guild_id
+    LEFT JOIN guild_limits l ON l.guild_id = :guild_id
     LEFT JOIN quota_rules r ON r.guild_id = :guild_id AND (
       r.scope IN ('everyone', 'newcomer', 'server')
       OR (r.scope = 'member' AND r.subject_id = :user_id)
@@ -148,6 +149,10 @@ class SpenderRows:
     owned: bool
     time_zone: str | None
     rules: tuple[Rule, ...]
+    own_allowance: bool = False
+    """Whether the operator has set for their server how much it may spend: ``allowance_credits``, None: unlimited."""
+    allowance_credits: int | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +208,13 @@ class CreditsRepository:
             owned = False
             account_id = await self.find_forgotten(guild_id=spender.guild_id, user_id=spender.user_id)
         return SpenderRows(
-            account_id, owned, first.time_zone, tuple(rule_of(*row[2:]) for row in rows if row.scope is not None)
+            account_id,
+            owned,
+            first.time_zone,
+            tuple(rule_of(*row[5:]) for row in rows if row.scope is not None),
+            own_allowance=bool(first.own_allowance),
+            allowance_credits=first.allowance_credits,
+            paused=first.paused_at_ms is not None,
         )
 
     async def sums(

@@ -22,6 +22,7 @@ from bot.generations.refusals import (
     OutOfBounds,
     PersonalUseOff,
     QueueFull,
+    ServerPaused,
     ServicePaused,
     TooManyAtOnce,
     TooManyRunning,
@@ -189,6 +190,8 @@ class Acceptance:
     async def _check_and_hold(
         self, tx: Connection, wanted: _Wanted, situation: Situation, free_bytes: int
     ) -> tuple[int, dict[str, int]]:
+        if situation.paused:
+            raise ServerPaused
         rows = GenerationsRepository(tx)
         spec = self._catalogue.get(wanted.model)
         rules = await check_rules(tx, wanted.request, wanted.origin, spec=spec, now_ms=situation.now_ms)

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Self
 
 import structlog
 
 from bot.clock import Clock
-from bot.errors import is_of_the_machine
+from bot.errors import BotError, is_of_the_machine
 from bot.generations.account import ProviderAccount
 from bot.generations.courier import SEARCH_AFTER_S, Courier
 from bot.generations.erasing import Eraser
 from bot.generations.house_log import HouseLog
+from bot.generations.operator_news import OperatorNews
 from bot.generations.painter import Painter
 from bot.generations.places import INTERNAL_WAITS_S, MACHINE_PATIENCE_S, MACHINE_WAIT_S, InternalError, Places
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Voided
 from bot.generations.references import ReferenceStage
+from bot.generations.refusals import ServerPaused
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.repository.requests import VOID_NEWS_S
 from bot.generations.service import Generations
@@ -42,6 +44,7 @@ UPKEEP_EVERY_S = 300.0
 MODELS_EVERY_S = 6 * 3600.0
 LOG_EVERY_S = 5.0
 """What happens within it is told in one message of a server's log."""
+NEWS_EVERY_S = 5.0
 
 
 class Engine:
@@ -61,6 +64,7 @@ class Engine:
         places: Places,
         tray: Tray,
         house_log: HouseLog,
+        operator_news: OperatorNews,
         delivery: Delivery,
         catalogue: Catalogue,
         client: RivyaClient,
@@ -78,6 +82,7 @@ class Engine:
         self._places = places
         self._tray = tray
         self._house_log = house_log
+        self._operator_news = operator_news
         self._delivery = delivery
         self._catalogue = catalogue
         self._client = client
@@ -85,12 +90,14 @@ class Engine:
         self._grace_s = grace_s
         self._inbox: deque[str] = deque()
         self._mail = asyncio.Event()
+        self._paused = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._requests: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
 
     async def __aenter__(self) -> Self:
         await self._upkeep.clear_incoming()
+        await self._operator_news.begin()
         await self._void_unacknowledged()
         await self._resume()
         self._background(self._read_mail(), "mail")
@@ -100,6 +107,8 @@ class Engine:
         self._background(self._every(UPKEEP_EVERY_S, self._keep_up), "upkeep")
         self._background(self._watch_account(), "account")
         self._background(self._every(LOG_EVERY_S, self._house_log.post), "logs of servers")
+        self._background(self._every(NEWS_EVERY_S, self._operator_news.tell), "operators")
+        self._background(self._watch_pauses(), "pauses")
         self._background(self._every(MODELS_EVERY_S, self._refresh_models), "models")
         return self
 
@@ -325,10 +334,29 @@ class Engine:
         waiting = await self._database.look(
             lambda tx: GenerationsRepository(tx).pictures.in_states({PictureState.HELD})
         )
+        await self._give_back(waiting, from_code(code))
+
+    def give_back_paused(self) -> None:
+        """Give back what was not submitted in servers that the operator has paused; returns at once."""
+        self._paused.set()
+
+    async def _watch_pauses(self) -> None:
+        while True:
+            self._paused.clear()
+            try:
+                waiting = await self._database.look(
+                    lambda tx: GenerationsRepository(tx).operator.waiting_where_paused()
+                )
+                await self._give_back(waiting, ServerPaused)
+            except Exception:  # what was left is turned down when its turn comes
+                log.exception("pauses.unwatched")
+            await self._paused.wait()
+
+    async def _give_back(self, waiting: Sequence[PictureRow], error: Callable[[], BotError]) -> None:
         for picture in waiting:
             self._places.discard(picture.id)
             with structlog.contextvars.bound_contextvars(request_id=picture.request_id):
-                await self._painter.fail(picture.id, {PictureState.HELD}, from_code(code)())
+                await self._painter.fail(picture.id, {PictureState.HELD}, error())
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

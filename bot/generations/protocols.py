@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.credits.quota_repository import LogLine as QuotaLine
 from bot.errors import BotError
@@ -107,6 +107,26 @@ class LogLine:
     words: str | None = None
 
 
+class NoticeKind(StrEnum):
+    """What operators are told by direct message."""
+
+    LOW = "low"
+    """The account's credits run out soon."""
+    CLOSED = "closed"
+    """The account can't be used: nothing is submitted."""
+    OPENED = "opened"
+    """It can be used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What an operator is told; ``facts`` are those of its kind (see ``bot.generations.operator_news``)."""
+
+    kind: NoticeKind
+    at_ms: int
+    facts: Mapping[str, Any]
+
+
 class Delivery(Protocol):
     """Posts cards. Every method raises DeliveryError, and nothing else, when Discord does not take it."""
 
@@ -136,6 +156,10 @@ class Delivery(Protocol):
 
     async def tell_log_off(self, user_id: int, guild_id: int, dropped: int) -> None:
         """Tell an admin by direct message that their log is switched off, and how many lines it lost."""
+
+    async def tell_operator(self, user_id: int, notice: Notice, *, nonce: str) -> None:
+        """Tell an operator something by direct message; repeated with the same nonce it is one message."""
+        ...
 
     async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
         """Delete a message of the bot's own; GONE when it is not there any more."""

@@ -4,6 +4,7 @@
 
     Refused
     ├── NotAllowedHere        this server is not on the operator's list, or may spend nothing
+    ├── ServerPaused          the operator has paused this server
     ├── PersonalUseOff        the operator lets nobody use it outside of servers
     ├── MayNotPaintHere       the server's admins let this person, or this channel, not use /imagine
     ├── RightsUnknown         what they have set can't be read at the moment
@@ -46,6 +47,17 @@ class NotAllowedHere(Refused):
     def user_message(self) -> str:
         """The sentence shown to a person."""
         return "I am not switched on in this server. Its admins can ask the bot's operator."
+
+
+class ServerPaused(Refused):
+    """The operator has paused the server; also why what was not submitted there is given back."""
+
+    code = "server_paused"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "The bot's operator has paused me in this server. Its admins can ask when that ends; /about names whom."
 
 
 class PersonalUseOff(Refused):

@@ -82,6 +82,7 @@ class FailureCode(StrEnum):
     CANCELLED = "cancelled"
     NOT_ACKNOWLEDGED = "not_acknowledged"
     RESTORED = "restored"
+    SERVER_PAUSED = "server_paused"
     INTERNAL = "internal"
     OVERDUE = "overdue"
     CREATE_UNKNOWN = "create_unknown"

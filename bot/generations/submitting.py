@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from bot.generations.refusals import ServerPaused
 from bot.generations.repository import AttemptRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import (
     WRITE_OFF_AFTER_S,
@@ -27,6 +28,7 @@ from bot.rivya import (
     RivyaError,
     Task,
     ValidationFailed,
+    from_code,
 )
 from bot.storage import Connection
 
@@ -72,8 +74,10 @@ class Submitting(Stage):
             ended_at_ms=None,
         )
 
-        async def commit(tx: Connection) -> bool:
+        async def commit(tx: Connection) -> bool | None:
             rows = GenerationsRepository(tx)
+            if request.guild_id is not None and await rows.operator.is_paused(request.guild_id):
+                return None
             won = await rows.pictures.move(picture.id, {PictureState.HELD}, PictureState.SUBMITTING, attempt=number)
             if won:  # else it was cancelled meanwhile
                 await rows.attempts.add(attempt)
@@ -81,8 +85,14 @@ class Submitting(Stage):
 
         if self._stopping.is_set():
             await asyncio.Event().wait()  # until we are cancelled: it goes on after the restart
+        if self._account.closed_code is not None:  # its references were being uploaded when the gate closed
+            await self._endings.fail(picture.id, {PictureState.HELD}, from_code(self._account.closed_code)())
+            return
         async with self._creation():
-            if not await self._database.write(commit):
+            won = await self._database.write(commit)
+            if won is None:
+                await self._endings.fail(picture.id, {PictureState.HELD}, ServerPaused())
+            if not won:
                 return
             log.info("picture.submitting", picture_id=picture.id, attempt=number)
             self._changed(request.id)

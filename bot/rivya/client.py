@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 from bot.clock import Clock
 from bot.rivya.answers import parse, read_bounded, refusal, success, transport_errors
 from bot.rivya.download import fetch_to_file
-from bot.rivya.errors import ApiKeyInvalid, ApiKeyMissing, BadAnswer, RivyaError
+from bot.rivya.errors import ApiKeyInvalid, ApiKeyMissing, ApiKeyProblem, BadAnswer, RivyaError
 from bot.rivya.multipart import open_multipart
 from bot.rivya.retry import RetryPolicy, with_retries
 from bot.rivya.schemas import AccountCredits, ModelInfo, Task, UploadedFile
@@ -84,7 +84,8 @@ class RivyaClient:
     """One method per endpoint that the bot uses. All raise ``RivyaError``s (see :mod:`bot.rivya.errors`).
 
     Reading calls and uploads are retried here, and nowhere else. ``create`` is not: between two attempts the engine
-    has facts to commit.
+    has facts to commit. A call whose key is refused is sent once more when there is another key by now, which
+    ``renew_key`` looks for: a key that was changed before the old one was taken back costs nobody a picture.
     """
 
     def __init__(
@@ -95,9 +96,11 @@ class RivyaClient:
         clock: Clock,
         rng: Random,
         timeouts: Timeouts = Timeouts(),
+        renew_key: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._http = http
         self._api_key = api_key
+        self._renew_key = renew_key
         self._clock = clock
         self._rng = rng
         self._timeouts = timeouts
@@ -157,7 +160,7 @@ class RivyaClient:
             )
             return parse(Task, answer)
 
-        return await _logged("create", attempt)
+        return await _logged("create", lambda: self._with_any_key(attempt))
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> int:
         """Fetch a result into ``destination`` (replaced) and return its size in bytes; on failure no file is left.
@@ -195,7 +198,13 @@ class RivyaClient:
 
     async def _retried(self, operation: str, policy: RetryPolicy, attempt: Callable[[], Awaitable[ValueT]]) -> ValueT:
         async def all_attempts() -> ValueT:
-            return await with_retries(attempt, operation=operation, policy=policy, clock=self._clock, rng=self._rng)
+            return await with_retries(
+                lambda: self._with_any_key(attempt),
+                operation=operation,
+                policy=policy,
+                clock=self._clock,
+                rng=self._rng,
+            )
 
         return await _logged(operation, all_attempts)
 
@@ -221,10 +230,25 @@ class RivyaClient:
             raise refusal(response, body, self._clock.now_ms())
         return success(response, body, self._clock.now_ms())
 
+    async def _with_any_key(self, attempt: Callable[[], Awaitable[ValueT]]) -> ValueT:
+        key = self._key()
+        try:
+            return await attempt()
+        except ApiKeyProblem as error:
+            # The service looks at the key before anything else: nothing was begun.
+            if self._key() == key and self._renew_key is not None:
+                await self._renew_key()
+            if self._key() == key:
+                raise
+            log.info("rivya.with_another_key", code=error.code, provider_request_id=error.request_id)
+            return await attempt()
+
+    def _key(self) -> SecretStr:
+        return self._api_key() if callable(self._api_key) else self._api_key
+
     def _usable_key(self) -> str:
         """Return the key; one that no header can carry is refused here, before httpx shows it in a traceback."""
-        holder = self._api_key() if callable(self._api_key) else self._api_key
-        key = holder.get_secret_value()
+        key = self._key().get_secret_value()
         if not key:
             raise ApiKeyMissing("no key is set")
         if not (key.isascii() and key.isprintable()) or " " in key:

@@ -50,6 +50,8 @@ class Demo:
     channel: Any
     mia: Any
     """A member, as simcord's actor."""
+    ada: Any
+    """The server's admin, likewise."""
 
 
 async def demo(*, port: int, task_s: tuple[float, float]) -> None:
@@ -147,10 +149,10 @@ async def open_demo(
         )
         with sandbox.outside():
             await stack.enter_async_context(core.engine)
-            page, channel, mia = await stack.enter_async_context(
+            page, channel, mia, ada = await stack.enter_async_context(
                 _channel(sandbox, client, port, folder / "references", news)
             )
-            yield Demo(page.url, core, rivya, sandbox, config, references, page, channel, mia)
+            yield Demo(page.url, core, rivya, sandbox, config, references, page, channel, mia, ada)
 
 
 class _TellingDelivery(DiscordDelivery):
@@ -176,7 +178,7 @@ class _TellingDelivery(DiscordDelivery):
 @asynccontextmanager
 async def _channel(
     sandbox: DiscordSandbox, client: discord.Client, port: int, references: Path, news: asyncio.Event
-) -> AsyncIterator[tuple[simcord.Preview, Any, Any]]:
+) -> AsyncIterator[tuple[simcord.Preview, Any, Any, Any]]:
     """Furnish a channel, and serve it as a page that shows every message as it is sent or edited."""
     env = sandbox.env
     if client.user is not None:
@@ -194,7 +196,7 @@ async def _channel(
         _face_url(ada.id, "a"): ("a.png", letter_face("A", (219, 94, 120))),
     }
     async with open_page(env, channel, viewers=[mia, ada], assets=faces, port=port, news=news) as page:
-        yield page, channel, mia
+        yield page, channel, mia, ada
 
 
 def _face_url(user_id: int, avatar: str) -> str:

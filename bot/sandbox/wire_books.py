@@ -117,6 +117,8 @@ class RequestRecord:
     status: int | None = None
     code: int | None = None
     fault: str | None = None
+    given_up: bool = False
+    """Whether the caller hung up on a request that hangs."""
 
 
 class WireBooks:

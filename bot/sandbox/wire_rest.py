@@ -24,6 +24,8 @@ log = structlog.get_logger()
 
 API: Final = "/api/v10"
 _PIECE_BYTES: Final = 256 * 1024
+_LOOK_EVERY_S: Final = 0.02
+"""How often a request that hangs looks whether its caller is still there."""
 _EPHEMERAL: Final = 64
 _NEW_MESSAGES: Final = frozenset({4, 5})
 _SHOWS_MESSAGES: Final = frozenset({"channels", "interactions", "webhooks"})
@@ -110,7 +112,7 @@ class Rest:
             record.fault = fault.kind.value
             self._books.touch()
             if fault.kind is WireFaultKind.HANG:
-                await self.closing.wait()
+                await self._hang(request, record)
             response = _error_of(fault) if fault.kind is WireFaultKind.ERROR else None
         if response is None:
             reset(request)
@@ -120,6 +122,15 @@ class Rest:
             record.code = json.loads(response.body).get("code")
         self._books.touch()
         return response
+
+    async def _hang(self, request: web.Request, record: RequestRecord) -> None:
+        """Give no answer until the caller hangs up or this server stops."""
+        while not self.closing.is_set():
+            if request.transport is None or request.transport.is_closing():
+                record.given_up = True
+                self._books.touch()
+                return
+            await self._pause(_LOOK_EVERY_S)
 
     async def _pause(self, real_s: float) -> None:
         if real_s > 0:

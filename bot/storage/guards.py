@@ -172,6 +172,7 @@ GUARDS: tuple[str, ...] = (
     _ATTEMPT_NO_REPLACE.strip(),
     *_append_only("quota_log", in_the_way="id = NEW.id OR event_id = NEW.event_id")[1:],
     _QUOTA_LOG_NO_UPDATE.strip(),
+    *_append_only("operator_log", in_the_way="id = NEW.id OR event_id = NEW.event_id"),
     _TOTALS.strip(),
     _GRANT_GIVEN.strip(),
     _GRANT_USED.strip(),

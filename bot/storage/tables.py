@@ -23,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+import bot.storage.operator_tables
 import bot.storage.quota_tables  # noqa: F401 - so that whoever has ``metadata`` has all tables
 from bot.storage.metadata import metadata as metadata  # noqa: PLC0414 - it is asked for here
 

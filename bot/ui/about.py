@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.generations.house_rules import HouseRules
+from bot.generations.upkeep import REFERENCES_S
 from bot.ui.card import BANANA, Card, fine, gap, lines
 from bot.ui.text import plain
-from bot.ui.words import in_credits
-
-PRIVACY = (
-    "Kept: your prompts, options and pictures, and the ledger of your credits; reference images for up to 30 days "
-    "after their request, so that it can be repeated, and those of a tray for a day. "
-    "Prompts and images are sent to the image service. /privacy gives you all of it, or deletes it."
-)
+from bot.ui.words import counted, in_credits
 
 
 def about_card(
     *,
     models: Sequence[tuple[str, int]],
+    retention_days: int | None,
     operator: str | None = None,
     version: str | None = None,
     house: HouseRules | None = None,
 ) -> Card:
     """Return what the bot does, costs and keeps, who runs it and who else sees what one asks for here.
 
-    ``models`` are (label, credits a picture); ``house`` are the server's rules.
+    ``models`` are (label, credits a picture); ``retention_days`` is for how long pictures are kept, None: as long as
+    there is room; ``house`` are the server's rules.
     """
     return Card(
         BANANA,
@@ -37,28 +34,55 @@ def about_card(
         gap(line=True),
         _prices(models),
         gap(line=True),
-        fine(_told(house), PRIVACY, _contact(operator), f"Version {plain(version, 40)}" if version else None),
+        fine(
+            _told(house),
+            _kept(retention_days),
+            _contact(operator),
+            f"Version {plain(version, 40)}" if version else None,
+        ),
     )
 
 
 def help_card(
-    *, commands: Sequence[tuple[str, str]], models: Sequence[tuple[str, int]], operator: str | None = None
+    *,
+    commands: Sequence[tuple[str, str]],
+    managing: Sequence[tuple[str, str]] = (),
+    models: Sequence[tuple[str, int]],
+    retention_days: int | None,
+    operator: str | None = None,
 ) -> Card:
-    """Return how the bot is used; ``commands`` are (name with slash, what it does)."""
+    """Return how the bot is used; ``commands`` are (name with slash, what it does), ``managing`` those of managers."""
     return Card(
         BANANA,
         lines("**How it works**", "Describe a picture with /imagine; it is posted here when it is there."),
         gap(),
-        lines(*(f"**{plain(name, 40)}** · {plain(does, 200)}" for name, does in commands)),
+        _listed(commands),
+        gap(line=True) if managing else None,
+        lines("**To manage this server**", _listed(managing)) if managing else None,
         gap(line=True),
         _prices(models),
         gap(line=True),
         fine(
             "Credits are held when you ask and taken when the picture is there. Whatever fails is given back.",
             "Name your references in the prompt by their order: image 1, image 2.",
-            PRIVACY,
+            _kept(retention_days),
             _contact(operator),
         ),
+    )
+
+
+def _listed(commands: Sequence[tuple[str, str]]) -> str:
+    return lines(*(f"**{plain(name, 40)}** · {plain(does, 200)}" for name, does in commands))
+
+
+def _kept(retention_days: int | None) -> str:
+    lasts = f"for {counted(retention_days, 'day')}" if retention_days is not None else "for as long as there is room"
+    most = REFERENCES_S // (24 * 3600)
+    references = min(most, retention_days or most)
+    return (
+        f"Prompts, options and pictures are kept {lasts}, reference images for {counted(references, 'day')}, those of "
+        "a tray for a day, the ledger of your credits for good. Prompts and images are sent to the image service. "
+        "/privacy gives you all of it, or deletes it."
     )
 
 

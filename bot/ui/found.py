@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import discord
+from discord import ui
 
 from bot.generations.values import Quote
 from bot.ui import ids
@@ -90,6 +91,30 @@ def ask_card(
             button("Not now", ids.not_now(draft_id)),
         ),
     )  # fmt: skip
+
+
+def too_long_card(file: str, length: int) -> Card:
+    """Return a prompt that no form has room for, as an attached file to be changed and sent again."""
+    return Card(
+        SLATE,
+        lines(
+            f"**Your prompt has {grouped(length)} characters, too many for a form.**",
+            "Here it is as a file. Change it, and attach it to /imagine as prompt_file.",
+        ),
+        ui.File(f"attachment://{file}"),
+        fine(NOTHING_CHARGED),
+    )
+
+
+def direct_card(*, personal: bool) -> Card:
+    """Return how pictures are asked for, to whoever writes to the bot itself; ``personal``: it paints there as well."""
+    if personal:
+        said = lines(
+            "**Use /imagine here.**", "It takes your prompt, and pictures to work from; /help says what else I do."
+        )
+    else:
+        said = lines("**I paint in servers only.**", "Use /imagine in a server that I am a member of.")
+    return Card(BANANA, said)
 
 
 def slower_card() -> Card:

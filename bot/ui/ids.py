@@ -35,6 +35,8 @@ _DRAFT = r"(?P<draft_id>[0-9a-f]{16})"
 PAINT: Final = re.compile(rf"nbb:paint:{_DRAFT}:(?P<cost_credits>[0-9]{{1,9}})")
 """Take a draft at the price that the button names."""
 NOT_NOW: Final = re.compile(rf"nbb:notnow:{_DRAFT}")
+REWRITE: Final = re.compile(rf"nbb:rewrite:{_DRAFT}")
+"""Open the form that changes a draft's prompt."""
 
 
 def cancel(request_id: str) -> str:
@@ -78,6 +80,11 @@ def paint(draft_id: str, cost_credits: int) -> str:
 def not_now(draft_id: str) -> str:
     """Leave a draft."""
     return f"nbb:notnow:{draft_id}"
+
+
+def rewrite(draft_id: str) -> str:
+    """Change a draft's prompt."""
+    return f"nbb:rewrite:{draft_id}"
 
 
 def acknowledgement_nonce(request_id: str) -> str:

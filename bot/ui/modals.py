@@ -11,18 +11,22 @@ from discord import ui
 
 from bot.generations.moderation import REASON_MAX_CHARS
 from bot.generations.states import PictureState
-from bot.generations.values import MAX_PICTURES, Attachment, PictureView, RequestView
+from bot.generations.values import MAX_PICTURES, Attachment, GenerationRequest, PictureView, RequestView
 from bot.rivya.catalogue import Catalogue
 from bot.ui import ids
 from bot.ui.actions import dimensions
+from bot.ui.card import fine, lines
 from bot.ui.form import Form
-from bot.ui.text import label, units
+from bot.ui.text import label, plain, units
 from bot.ui.words import counted, grouped, in_credits
 
 INPUT_MAX = 4000
 """Discord's limit for a text input's value."""
 _DESCRIPTION_MAX = 100
 _NAME_MAX = 24
+_NAME_ABOVE_MAX = 32
+"""Of a name that has a line to itself, as wide as a phone."""
+_WORD_MAX = 60
 _MAX_FILES = 10
 _OPTION_NAMES = ("aspect_ratio", "resolution", "output_format")
 
@@ -103,7 +107,7 @@ def edit_form(view: RequestView, terms: Terms, *, position: int | None = None) -
     """Return the form that changes a picture, which is image 1 of the new request."""
     pictures = _to_choose(view, position)
     return Form(
-        "Edit this picture" if not pictures else "Edit a picture",
+        _titled("Edit this picture" if not pictures else "Edit a picture", terms),
         ids.edit_form(view.id, position),
         _prompt(
             "What should change?",
@@ -146,23 +150,53 @@ def reference_form(
     named: Sequence[str],
     options: Mapping[str, str] | None = None,
     pictures: Sequence[PictureView] = (),
+    left_out: Sequence[str] = (),
 ) -> Form:
     """Return the form for a new picture of images that there are already; ``named`` are their file names, in order.
 
-    ``pictures``: the images are some of these, to be chosen; ``options`` are pre-chosen.
+    ``pictures``: the images are some of these, to be chosen; ``options`` are pre-chosen; ``left_out`` are sentences
+    about images that are not used. Names that are too long for the line under the label stand above it.
     """
     images = " · ".join(f"image {number}: {label(name, _NAME_MAX)}" for number, name in enumerate(named, start=1))
+    above = []
+    if units(images) > _DESCRIPTION_MAX:
+        above.append(
+            fine(*(f"image {number}: {plain(name, _NAME_ABOVE_MAX)}" for number, name in enumerate(named, start=1)))
+        )
+        images = ""
+    if left_out:
+        above.append(fine("Left out:", *left_out))
     return Form(
-        "Use as reference",
+        _titled("Use as reference", terms),
         custom_id,
+        *([ui.TextDisplay(lines(*above))] if above else []),
         _prompt(
             "What should I paint?",
-            label(images, _DESCRIPTION_MAX) if images else "Speak of your references as image 1, image 2, …",
+            images or "Speak of your references as image 1, image 2, …",
             placeholder="The cat of image 1 on a bicycle.",
         ),
         *_which(pictures, several=True),
         *_choices(terms, options or {}, ("aspect_ratio", "resolution")),
         *_upload(terms.max_references - max(len(named), 1), already=len(named)),
+    )
+
+
+def rewrite_form(custom_id: str, request: GenerationRequest, terms: Terms, *, blocked: str | None) -> Form:
+    """Return the form of a refused request with all that was asked for, to change its prompt.
+
+    ``blocked`` is the word that it was refused for, None where it would not be now. The prompt is not longer than
+    ``INPUT_MAX``.
+    """
+    return Form(
+        _titled("Change the prompt", terms),
+        custom_id,
+        _prompt(
+            "Prompt",
+            f"This server blocks “{label(blocked, _WORD_MAX)}”." if blocked is not None else None,
+            value=request.prompt,
+        ),
+        *_choices(terms, request.options, _OPTION_NAMES),
+        _count(terms, request.count),
     )
 
 
@@ -180,6 +214,16 @@ def report_form(view: RequestView) -> Form:
 
 
 # --- the parts ---
+
+
+def _titled(words: str, terms: Terms) -> str:
+    """Return a form's title, with the price where no choice in the form changes it."""
+    return words if "resolution" in terms.choices or not terms.prices else f"{words} · {in_credits(_one(terms))}"
+
+
+def _one(terms: Terms) -> int:
+    """Return what one picture costs at least."""
+    return min(terms.prices.values())
 
 
 def _prompt(
@@ -249,7 +293,9 @@ _ABOUT = {
 
 def _option(terms: Terms, name: str, value: str, *, default: bool) -> discord.SelectOption:
     if name != "resolution" or value not in terms.prices:
-        return discord.SelectOption(label=value, value=value, description=_ABOUT.get(value), default=default)
+        # Where nothing in the form changes the price, that of the title comes back with any choice.
+        priced = f"{value}@{terms.prices['']}" if "" in terms.prices else value
+        return discord.SelectOption(label=value, value=priced, description=_ABOUT.get(value), default=default)
     cost = terms.prices[value]
     return discord.SelectOption(
         label=f"{value} · {in_credits(cost)} a picture",
@@ -260,12 +306,13 @@ def _option(terms: Terms, name: str, value: str, *, default: bool) -> discord.Se
 
 
 def _count(terms: Terms, now: int) -> ui.Label[Any]:
-    prices = set(terms.prices.values())
-    same = prices.pop() if len(prices) == 1 else None
+    """Return the choice of how many. Where sizes differ in price each names the least."""
+    same = len(set(terms.prices.values())) == 1
     options = [
         discord.SelectOption(
-            label=counted(number, "picture") + (f" · {in_credits(number * same)}" if same is not None else ""),
-            value=f"{number}@{same}" if same is not None else str(number),
+            label=counted(number, "picture")
+            + (f" · {'' if same else 'from '}{in_credits(number * _one(terms))}" if terms.prices else ""),
+            value=f"{number}@{_one(terms)}" if same else str(number),
             default=number == now,
         )
         for number in range(1, MAX_PICTURES + 1)

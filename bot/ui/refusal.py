@@ -26,6 +26,7 @@ from bot.ui.words import NOTHING_CHARGED, duration, grouped, in_credits, relativ
 
 _SENTENCE_LIMIT = 1200
 _MENTIONED = 8
+_TERM_BLOCKED = "This server blocks a word of that prompt."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,19 @@ def refusal_card(
     balance: Balance | None = None,
     mends: Sequence[Mend] = (),
     picture_credits: int | None = None,
+    in_public: bool = False,
 ) -> Card:
     """Return why a request was turned down, that nothing was charged, and a button for each mended one.
 
     ``picture_credits`` is the price of one picture as it was asked for, said when the request was for several.
+    ``in_public``: others read it too.
     """
     rest: str | None
     if isinstance(error, QuotaExceeded):
         headline, rest = _quota(error, balance, picture_credits)
+    elif isinstance(error, TermBlocked) and in_public:
+        # What a server does not want to read is not repeated there.
+        headline, rest = _TERM_BLOCKED, "Ask again without it." if not mends else "The form says which, to you alone."
     else:
         headline, rest = _in_words(error)
     return Card(
@@ -143,7 +149,7 @@ def _house_rule(error: HouseRule) -> tuple[str, str | None] | None:
             )
         case TermBlocked():
             return (
-                "This server blocks a word of that prompt.",
+                _TERM_BLOCKED,
                 f"It is ||{plain(error.term, 60)}||. Ask again without it.",
             )
         case SlowMode():

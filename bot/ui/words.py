@@ -20,6 +20,7 @@ _FAILURES = {
     FailureCode.CANCELLED: "Cancelled before being sent.",
     FailureCode.NOT_ACKNOWLEDGED: "I could not show you that I had taken it, so it was not sent.",
     FailureCode.RESTORED: "It had not been sent yet when the backup was made that I was brought back from.",
+    FailureCode.SERVER_PAUSED: "The bot's operator paused me in this server before it was sent.",
     FailureCode.INTERNAL: "Something went wrong on my side.",
     FailureCode.OVERDUE: "It had not come after a day, so I stopped waiting.",
     FailureCode.CREATE_UNKNOWN: "It never became known whether it was made.",

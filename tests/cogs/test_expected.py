@@ -33,3 +33,34 @@ async def test_the_expected_time_is_what_such_pictures_took_lately(open_discord_
     assert "**Queued** · next in line · expected <t:" in text_of(fourth.response)
     await world.advance(1100)
     await world.idle()
+
+
+async def test_what_another_size_or_model_took_says_nothing_of_this_one(open_discord_world: OpenWorld) -> None:
+    world = await open_discord_world(max_running=1, max_running_per_member=8)
+    world.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=600))
+    large = await world.imagine("a large one", resolution="4K")
+    await world.until(lambda: "Painting" in text_of(large.response))
+    await world.advance(700)
+    await world.idle()
+    await world.imagine("a small one", resolution="1K")
+    await world.idle()
+
+    world.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=5000))
+    blocking = await world.imagine("in their way", resolution="4K")
+    for prompt, options, known in [
+        ("as large", {"resolution": "4K"}, 600),
+        ("as small", {"resolution": "1K"}, 0),
+        ("between", {"resolution": "2K"}, None),
+        ("by another", {"model": "nano-banana-2", "resolution": "4K"}, None),
+    ]:
+        asked = await world.imagine(prompt, **options)
+        view = await newest_view(world)
+        if known is None:
+            assert view.expected_s is None, prompt
+            assert " of about " not in text_of(asked.response)
+        else:
+            assert view.expected_s is not None
+            assert known <= view.expected_s < known + 120, prompt
+    await world.until(lambda: "Painting" in text_of(blocking.response))  # the others wait behind it
+    await world.advance(5200)
+    await world.idle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import discord
 import pytest
 from discord import app_commands
 
@@ -184,12 +185,19 @@ async def test_about_and_help(discord_world: DiscordWorld) -> None:
     assert about.ephemeral
     for words in ("Nano Banana Pro · 8 credits", "Nano Banana 2 · 5 credits", "Nano Banana · 3 credits", "Version "):
         assert words in text_of(about.response)
+    assert "are kept for 90 days, reference images for 30 days" in text_of(about.response)
     shown = await world.slash(world.alice, "help")
     assert shown.ephemeral
+    managers = await world.slash(world.member("manager", manage_guild=True), "help")
     for command in world.client.tree.get_commands():
         slash = "" if isinstance(command, app_commands.ContextMenu) else "/"
-        assert f"**{slash}{command.name}**" in text_of(shown.response)
+        name = f"**{slash}{command.name}**"
+        needed = command.default_permissions
+        assert (name in text_of(shown.response)) is (needed is None), "what one can't use is left out"
+        usable = needed is None or discord.Permissions(manage_guild=True) >= needed
+        assert (name in text_of(managers.response)) is usable
     assert f"@{world.client.user.display_name}" in text_of(shown.response), "and a mention"
+    assert text_of(shown.response).index("/imagine") < text_of(shown.response).index("/about")
 
 
 # --- pictures that could not be brought to their owner ---

@@ -318,11 +318,3 @@ async def test_a_reply_that_does_not_arrive_costs_nothing(discord_world: Discord
     await world.idle()
     assert world.tasks("never acknowledged") == []
     await world.check_books(charged=0)
-
-
-async def test_direct_messages_are_left_alone_here(discord_world: DiscordWorld) -> None:
-    world = discord_world
-    before = len(world.env.http_requests)
-    await world.say(world.alice, f"{world.mention} hello", direct=True)
-    await world.idle()
-    assert [entry for entry in world.env.http_requests[before:] if entry.method == "POST"] == []

@@ -20,7 +20,6 @@ from tests.cogs.results import (
     more,
     newest,
     newest_view,
-    options_of,
     pick,
     result_of,
     words_of,
@@ -429,6 +428,7 @@ async def test_everything_works_after_a_restart(discord_world: DiscordWorld) -> 
     edit = await world.click(world.alice, source, "Edit")
     remix = await world.click(world.alice, source, "Remix")
     reference = await more(world, world.alice, source, "Use as reference")
+    offered = words_of(source)
     await world.restart_client()
     await world.click(world.alice, source, "Again")
     await world.idle()
@@ -436,7 +436,27 @@ async def test_everything_works_after_a_restart(discord_world: DiscordWorld) -> 
         await world.submit(world.alice, shown, **filled_in(shown) | {"prompt": words})
         await world.idle()
         assert len(world.tasks(words)) == 1
-    assert (await more(world, world.alice, source, "Details")).ephemeral
-    assert len(world.tasks("from before the restart")) == 2
-    assert len(options_of(source)) == 10
-    await world.check_books(charged=40)
+    for button in ("Edit", "Remix"):
+        assert (await world.click(world.alice, source, button)).modal is not None
+    bob = world.member("bob")
+    answers = {}
+    for words in offered:
+        answers[words.partition(" · ")[0]] = await more(world, bob, source, words)
+        await world.idle()
+    said = {words: text_of(press.response) for words, press in answers.items() if press.modal is None}
+    assert said["Details"].startswith("**Details**")
+    assert said["Who made this"].startswith(f"<@{world.alice.id}> made this")
+    assert said["Add to my tray"].startswith("**1 image added to your tray.**")
+    assert said["Delete"].startswith("**Only whoever made this")
+    for words, pictures in [("Full size", 1), ("2K", 1), ("4K", 1), ("Variations ×4", 4)]:
+        assert len(pictures_of(answers[words].response)) == pictures
+    assert answers["Use as reference"].modal is not None
+    told = await world.submit(bob, answers["Report to the moderators"], reason="not what it says")
+    assert text_of(told.response).startswith("**Reported.**")
+    asked = await more(world, world.alice, source, "Delete")
+    await world.click(world.alice, asked.response, "Delete picture")
+    assert source.id not in {message.id for message in world.messages()}
+    assert len(world.tasks("from before the restart")) == 2 + 4
+    assert len(offered) == 10
+    await world.check_books(charged=5 * 8)
+    assert (await world.balance(bob)).used_credits == 6 * 8

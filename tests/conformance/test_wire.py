@@ -432,9 +432,12 @@ async def test_a_fault_strikes_before_or_after_the_effect(bare: Bare, kind: Wire
         with pytest.raises(aiohttp.ClientError):
             await sending
     else:
+        (hanging,) = bare.wire.books.requests_to("send")
+        assert not hanging.given_up
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
+        await bare.wire.until(lambda: hanging.given_up)
     assert len(bare.wire.books.messages) == int(effect)
     assert bare.wire.faults.waiting == []
 

@@ -29,6 +29,8 @@ class Verdict:
     doubled: int = 0
     """Pictures that the provider made and charged twice, to the operator: only where it forgets keys."""
     outcomes: Counter[str] = field(default_factory=Counter)
+    deeds: Counter[str] = field(default_factory=Counter)
+    """What people did in storms, by kind."""
     complaints: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     """The points that an undisturbed request passes, in order."""
@@ -38,12 +40,18 @@ class Verdict:
         for name in (*_FAULTS, "points", "rounds", "kills", "not_reached", "doubled"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.outcomes += other.outcomes
+        self.deeds += other.deeds
         self.complaints += other.complaints
 
     @property
     def clean(self) -> bool:
         """Whether every promise was kept."""
         return not any(getattr(self, name) for name in _FAULTS)
+
+    @property
+    def reached(self) -> bool:
+        """Whether the bot did die at the points where it was to, but for a few that not every round passes."""
+        return self.not_reached <= self.points * 0.2 + 1
 
     def complain(self, fault: str, ask: Ask, words: str) -> None:
         """Count a broken promise."""
@@ -65,8 +73,11 @@ async def judge(world: World, verdict: Verdict, *, doubt: bool, doubles: bool) -
     verdict.complaints += [f"audit: {finding.code} {finding.sentence}" for finding in report.findings]
     if report.open_holds:
         verdict.complaints.append(f"holds_left: {report.open_holds} ({report.on_hold_credits} credits)")
-    known = {ask.prompt for ask in world.asks}
-    verdict.unclean += sum(task.prompt not in known for task in world.rivya.books.tasks)
+    strange = [
+        task.prompt for task in world.rivya.books.tasks if not any(ask.is_painted_by(task.prompt) for ask in world.asks)
+    ]
+    verdict.unclean += len(strange)
+    verdict.complaints += [f"unclean: nobody asked for {prompt!r}" for prompt in strange]
 
 
 def _judge_one(world: World, ask: Ask, verdict: Verdict, *, doubt: bool, doubles: bool) -> str:
@@ -74,7 +85,7 @@ def _judge_one(world: World, ask: Ask, verdict: Verdict, *, doubt: bool, doubles
     tasks = [
         task
         for task in world.rivya.books.tasks
-        if task.prompt == ask.prompt and (task.client_request_id or "").partition("-")[0] not in others
+        if ask.is_painted_by(task.prompt) and (task.client_request_id or "").partition("-")[0] not in others
     ]
     charges = {charge.task_id: charge.credits for charge in world.rivya.books.charges}
     charged = sum(charges.get(task.id, 0) for task in tasks)
@@ -84,7 +95,7 @@ def _judge_one(world: World, ask: Ask, verdict: Verdict, *, doubt: bool, doubles
         if message.author_id == world.wire.bot_id
         and message.shown_ms
         and _speaks_of(message, ask.prompt)
-        and not any(_shows_a_picture_of(message, other) for other in others)
+        and not any(shows_a_picture_of(message, other) for other in others)
     ]
     files = sum(file.is_picture for message in messages for file in message.files)
     row = world.row_of(ask)
@@ -117,6 +128,7 @@ def _judge_one(world: World, ask: Ask, verdict: Verdict, *, doubt: bool, doubles
     twice = {picture: times for picture, times in made.items() if times > 1}
 
     hidden = ask.expected == outcome and row["delivery"] in {"kept", "withdrawn"}
+    hidden = hidden or (ask.taken_away and row["delivery"] == "withdrawn")
     if not (hidden or row["delivery"] == "shown") or not world.at_rest(ask):
         verdict.complain("lost", ask, f"stuck: {row['state']}, {dict(states)}, delivery {row['delivery']}")
     if len(messages) > 1:
@@ -166,14 +178,15 @@ def outcome_of(world: World, ask: Ask) -> str:
     return words if row["delivery"] == "shown" else f"{words}, {row['delivery']}"
 
 
+def shows_a_picture_of(message: MessageRecord, request_id: str) -> bool:
+    """Tell whether a message shows, or once showed, a picture of that request."""
+    return any(f"-{request_id[-6:]}-" in file.filename for version in message.versions for file in version.files)
+
+
 def _others_with_its_words(world: World, ask: Ask) -> set[str]:
     """Return the ids of other requests with the same prompt: Again is one."""
     same = [other for other in world.asks if other is not ask and other.prompt == ask.prompt]
     return {row["id"] for row in map(world.row_of, same) if row is not None}
-
-
-def _shows_a_picture_of(message: MessageRecord, request_id: str) -> bool:
-    return any(f"-{request_id[-6:]}-" in file.filename for version in message.versions for file in version.files)
 
 
 def _is_kept(world: World, picture: sqlite3.Row) -> bool:

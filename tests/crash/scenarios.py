@@ -17,8 +17,10 @@ from tests.crash.ways import (
     Command,
     Confirmation,
     Edit,
+    MendedOffer,
     Mention,
     MentionInReply,
+    MentionQuestion,
     Menu,
     Tray,
     Variations,
@@ -184,6 +186,16 @@ SCENARIOS = (
         name="Paint it, on a confirmation",
         way=Confirmation(),
         short=("after commit Acceptance.accept", "landed discord callback", "landed discord delete"),
+    ),
+    Scenario(
+        name="a refusal's mended offer",
+        way=MendedOffer(),
+        short=("after commit Acceptance.accept", "landed discord callback", "landed discord delete"),
+    ),
+    Scenario(
+        name="Paint it, after a mention without a picture",
+        way=MentionQuestion(),
+        short=("after commit Acceptance.accept", "landed discord callback", "discord delete"),
     ),
     Scenario(
         name="Use as reference, and its form",

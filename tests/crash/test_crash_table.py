@@ -69,7 +69,7 @@ def assert_kept(verdict: Verdict) -> None:
     """Every promise was kept, and the bot did die where it was to."""
     assert verdict.complaints == []
     assert verdict.clean
-    assert verdict.not_reached <= verdict.points * 0.2 + 1
+    assert verdict.reached
 
 
 @pytest.mark.parametrize("number", range(PARTS))
@@ -91,3 +91,4 @@ async def test_random_kills_under_load_break_no_promise(launcher: Launcher, seed
     verdict = await run_storm(launcher, seed=seed, lives=8, troubled=troubled)
     assert_kept(verdict)
     assert verdict.kills
+    assert len(verdict.deeds) > 3, "people did hardly anything"

@@ -177,8 +177,9 @@ class Confirmation(Way):
     batch = 5
     asks_again = True
     count = 3
+    button = "nbb:paint:[^:]*:24"
 
-    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord:
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord | MessageRecord:
         """Have it asked."""
         used = await world.wire.slash(
             world.members[0], world.channel, "imagine", prompt=prompt, count=self.count, **options
@@ -186,15 +187,17 @@ class Confirmation(Way):
         assert await world.until(lambda: "until you agree" in _words(world, used))
         return used
 
-    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: InteractionRecord) -> Ask:
+    async def ask(
+        self, world: World, prompt: str, options: dict[str, Any], begun: InteractionRecord | MessageRecord
+    ) -> Ask:
         """Agree."""
-        return _asked(world, prompt, await _press(world, begun, "nbb:paint:[^:]*:24"), count=self.count)
+        return _asked(world, prompt, await _press(world, begun, self.button), count=self.count)
 
-    async def ask_again(self, world: World, ask: Ask, begun: InteractionRecord) -> Ask | None:
+    async def ask_again(self, world: World, ask: Ask, begun: InteractionRecord | MessageRecord) -> Ask | None:
         """Press the button again, if it is still there: an offer is taken once, unless nothing came of it."""
         row = world.row_of(ask)
         with suppress(*NOT_POSSIBLE):
-            pressed = await _press(world, begun, "nbb:paint:[^:]*:24")
+            pressed = await _press(world, begun, self.button)
             if row is not None and row["state"] != "void":
                 await world.until(lambda: pressed.acknowledged_ms is not None)
                 return None
@@ -202,6 +205,34 @@ class Confirmation(Way):
             again.expected = f"{self.count} fetched"
             return again
         return None
+
+
+class MendedOffer(Confirmation):
+    """The button of a refusal: the same request, mended."""
+
+    count = 1
+    button = "nbb:paint:[^:]*:8"
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord | MessageRecord:
+        """Have what no model takes refused."""
+        asked = {**options, "resolution": "8K"}
+        used = await world.wire.slash(world.members[0], world.channel, "imagine", prompt=prompt, **asked)
+        assert await world.until(lambda: "Use the usual resolution" in _words(world, used))
+        return used
+
+
+class MentionQuestion(Confirmation):
+    """The button of the question that a mention without a picture is answered with, where all can see it."""
+
+    count = 1
+    button = "nbb:paint:[^:]*:8"
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord | MessageRecord:
+        """Mention the bot, and nothing else."""
+        said = await world.wire.say(world.members[0], world.channel, f"<@{world.wire.bot_id}> {prompt}")
+        mention = world.wire.books.messages[said]
+        assert await world.until(lambda: world.replies_to(mention))
+        return world.replies_to(mention)[0]
 
 
 class Mention(Way):
@@ -234,8 +265,9 @@ async def _result(world: World, prompt: str, options: dict[str, Any]) -> Ask:
     return source
 
 
-async def _press(world: World, posted: InteractionRecord, custom_id: str) -> InteractionRecord:
-    return await world.wire.click(world.members[0], posted.message_id or 0, custom_id)
+async def _press(world: World, posted: InteractionRecord | MessageRecord, custom_id: str) -> InteractionRecord:
+    message_id = posted.id if isinstance(posted, MessageRecord) else posted.message_id or 0
+    return await world.wire.click(world.members[0], message_id, custom_id)
 
 
 async def _posted_by_somebody(world: World) -> int:

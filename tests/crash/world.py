@@ -40,10 +40,18 @@ class Ask:
     """What was answered with the form that was sent off, where the form is part of the asking."""
     died: bool = False
     """Whether the bot was killed while it was in work."""
+    reworded: bool = False
+    """Whether what the image service gets has other words before its person's: to have a picture made larger."""
+    taken_away: bool = False
+    """Whether its person has it deleted: what is not posted by then never is."""
     point: str = ""
     """Where, if that is known."""
     expected: str = ""
     """What is to come of it (see ``judge.outcome_of``); empty: its pictures, all of them, shown."""
+
+    def is_painted_by(self, prompt: str) -> bool:
+        """Whether ``prompt`` is what the image service gets for it."""
+        return prompt.endswith(self.prompt) if self.reworded else prompt == self.prompt
 
     @property
     def interaction(self) -> InteractionRecord:

@@ -194,6 +194,7 @@ class DemoPage:
         """Photograph the newest message that has all ``words`` (PNG)."""
         message = self._message(*words)
         await self._scroll_to(message)
+        await (await message.element_handle()).wait_for_element_state("stable")  # the page may be scrolling by itself
         return bytes(await message.screenshot())
 
     async def photograph_form(self) -> bytes:

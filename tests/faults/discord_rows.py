@@ -1,36 +1,28 @@
 """Discord's faults, on every route that a request uses: 429, 5xx, resets and time-outs, with and without effect.
 
-In a request the bot deletes no message, and discord.py knows the gateway's address without asking: no rows for these.
+discord.py knows the gateway's address without asking: no rows for that.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import WireFault, WireFaultKind
 from tests.crash.pictures import image
 from tests.crash.world import Ask, World
-from tests.faults.rows import PICTURE, REFERENCES, VOID, Group, Row, failed, wire_faults
+from tests.faults.rows import PICTURE, REFERENCES, VOID, WITHDRAWN, Group, Row, failed, in_time, timing_out, wire_faults
 
 _SLOW = (Fault(kind=FaultKind.TASK_SLOW, delay_s=20),)
 """Long enough for several edits of the card."""
 
 
 def _rows(route: str, words: str = "", *, files: bool | None = None, effects: bool = True, **values: Any) -> list[Row]:
-    """Return a row for each fault that needs no waiting."""
+    """Return a row for each fault."""
     return [
         Row(name=f"{words or route} {name}", wire=(fault,), **values)
         for name, fault in wire_faults(route, files=files, effects=effects).items()
-        if not name.startswith("time-out")
-    ]
-
-
-def _time_outs(route: str, words: str = "", *, files: bool | None = None, effects: bool = True, **v: Any) -> list[Row]:
-    return [
-        Row(name=f"{words or route} {name}", wire=(fault,), **v)
-        for name, fault in wire_faults(route, files=files, effects=effects).items()
-        if name.startswith("time-out")
     ]
 
 
@@ -60,9 +52,15 @@ def _get_original_rows() -> list[Row]:
     first = WireFault(kind=WireFaultKind.ERROR, route="callback", status=500, effect=True)
     rows = []
     for name, fault in wire_faults("get_original", effects=False).items():
-        void = name.startswith("500 five")
-        if not name.startswith("time-out"):
-            rows.append(Row(name=f"get_original {name}", wire=(first, fault), expected=VOID if void else PICTURE))
+        void = name.startswith(("500 five", "time-out"))
+        rows.append(
+            Row(
+                name=f"get_original {name}",
+                wire=(first, fault),
+                expected=VOID if void else PICTURE,
+                says="Please ask again" if void else "",
+            )
+        )
     return rows
 
 
@@ -81,6 +79,7 @@ async def let_the_token_die(world: World, ask: Ask) -> bool:
     return found
 
 
+MOST_TRIES = 3
 CLOSED = WireFault(kind=WireFaultKind.ERROR, route="edit", status=403, code=50001, times=None)
 """Nothing that the bot has posted can be edited by its own token."""
 
@@ -115,9 +114,23 @@ def _direct_rows() -> list[Row]:
 
 def _ping_rows() -> list[Row]:
     """The picture is there, and the word of it is lost: it is said once or not at all."""
-    rows = _rows("send", "ping, send", options={"notify": True}, rivya=_SLOW)
-    rows += _rows("open_dm", "ping, open_dm", options={"notify": True, "private": True}, rivya=_SLOW)
+    private = {"notify": True, "private": True}
+    rows = _rows("send", "ping, send", options={"notify": True}, rivya=_SLOW, after=_is_pinged_once_at_most)
+    rows += _rows("open_dm", "ping, open_dm", options=private, rivya=_SLOW, after=_is_pinged_once_at_most)
+    rows += _rows("send", "private ping, send", options=private, rivya=_SLOW, after=_is_pinged_once_at_most)
     return [row for row in rows if "five" not in row.name or "done" not in row.name]
+
+
+async def _is_pinged_once_at_most(world: World, ask: Ask) -> bool:
+    user_id = ask.interaction.user_id
+    direct = world.wire.people.direct_channel(user_id)
+    pings = [
+        message
+        for message in world.wire.books.messages.values()
+        if f"<@{user_id}> your picture is here." in message.text
+        or (message.channel_id == direct and "Your private picture is ready" in message.text)
+    ]
+    return len(pings) <= 1
 
 
 def _attachment_rows() -> list[Row]:
@@ -145,6 +158,31 @@ def _attachment_rows() -> list[Row]:
     return rows
 
 
+def _deletion_rows() -> tuple[Row, ...]:
+    """A result's person has it deleted: it goes, if need be when they ask once more; each time they are told."""
+    return tuple(
+        Row(name=f"delete {name}", expected=WITHDRAWN, after=partial(_is_deleted_in_spite_of, fault))
+        for name, fault in wire_faults("delete").items()
+    )
+
+
+async def _is_deleted_in_spite_of(fault: WireFault, world: World, ask: Ask) -> bool:
+    user_id, result = ask.interaction.user_id, ask.interaction.message_id or 0
+    messages = world.wire.books.messages
+    world.wire.faults.add(fault)
+    for _ in range(MOST_TRIES):
+        asked = await world.wire.select(user_id, result, "nbb:more:.*", ["delete"])
+        if not await world.until(lambda asked=asked: asked.message_id in messages and messages[asked.message_id].text):
+            return False
+        question = messages[asked.message_id or 0]
+        versions = len(question.versions)
+        await world.wire.click(user_id, question.id, "nbb:delete:.*")
+        answered = await world.until(lambda question=question, before=versions: len(question.versions) > before)
+        if not answered or messages[result].deleted_ms is not None:
+            return answered and fault in world.wire.faults.struck
+    return False
+
+
 _PUBLIC = (
     *_rows("edit_original", "first card, edit_original", files=False),
     *_rows("edit", "card, edit", files=False, rivya=_SLOW),
@@ -160,31 +198,21 @@ _PRIVATE = (
 GROUPS = (
     Group(
         name="Discord acknowledgement",
-        rows=tuple(row for row in (*_callback_rows(), *_get_original_rows()) if "time-out" not in row.name),
+        rows=in_time((*_callback_rows(), *_get_original_rows())),
         speed=5,  # discord.py's waits are real, and what is not acknowledged within a minute is void
     ),
-    Group(name="Discord public", rows=_PUBLIC),
-    Group(name="Discord private", rows=_PRIVATE),
-    Group(name="Discord attachments", rows=tuple(_attachment_rows())),
-    Group(
-        name="Discord own message",
-        rows=tuple(row for row in _own_message_rows() if "time-out" not in row.name),
-    ),
-    Group(name="Discord direct", rows=tuple(row for row in _direct_rows() if "time-out" not in row.name)),
-    Group(name="Discord ping", rows=tuple(_ping_rows())),
+    Group(name="Discord public", rows=in_time(_PUBLIC)),
+    Group(name="Discord private", rows=in_time(_PRIVATE)),
+    Group(name="Discord attachments", rows=in_time(_attachment_rows())),
+    Group(name="Discord deletion", rows=in_time(_deletion_rows())),
+    Group(name="Discord own message", rows=in_time(_own_message_rows())),
+    Group(name="Discord direct", rows=in_time(_direct_rows())),
+    Group(name="Discord ping", rows=in_time(_ping_rows())),
     Group(
         name="Discord time-outs",
-        rows=(
-            *(row for row in _callback_rows() if "time-out" in row.name),
-            *_time_outs("edit_original", "first card, edit_original", files=False),
-            *_time_outs("edit", "card, edit", files=False, rivya=_SLOW),
-            *_time_outs("edit", "result, edit", files=True),
-            *_time_outs("edit_original", "private result, edit_original", files=True, options={"private": True}),
-            *_time_outs("attachment", effects=False, options=REFERENCES),
-        ),
+        rows=timing_out((*_callback_rows(), *_get_original_rows(), *_PUBLIC, *_PRIVATE, *_attachment_rows())),
     ),
-    Group(
-        name="Discord time-outs, own message",
-        rows=tuple(row for row in (*_own_message_rows(), *_direct_rows()) if "time-out" in row.name),
-    ),
+    Group(name="Discord time-outs, own message", rows=timing_out((*_own_message_rows(), *_direct_rows()))),
+    Group(name="Discord time-outs, ping", rows=timing_out(_ping_rows())),
+    Group(name="Discord time-outs, deletion", rows=timing_out(_deletion_rows())),
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.sandbox.rivya import Fault
+from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import WireFault, WireFaultKind
 from tests.crash.pictures import image
 from tests.crash.ways import Way
@@ -52,6 +52,11 @@ class Row:
     way: Way | None = None
     asleep: bool = False
 
+    @property
+    def times_out(self) -> bool:
+        """Whether one of Discord's answers never comes, so that the bot has to give it up."""
+        return "time-out" in self.name and not any(fault.kind is FaultKind.HANG for fault in self.rivya)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -80,6 +85,16 @@ class Group:
     def part(self, number: int, of: int) -> Group:
         """Return one of ``of`` parts."""
         return replace(self, name=f"{self.name} ({number + 1} of {of})", rows=self.rows[number::of])
+
+
+def in_time(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the rows that wait for no time-out."""
+    return tuple(row for row in rows if not row.times_out)
+
+
+def timing_out(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the rows that wait for one, some fifteen real seconds each."""
+    return tuple(row for row in rows if row.times_out)
 
 
 def wire_faults(route: str, *, effects: bool = True, files: bool | None = None) -> dict[str, WireFault]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from bot.sandbox.wire import WireFaultKind
 from tests.crash.judge import Verdict, judge, outcome_of
 from tests.crash.launcher import Launcher
 from tests.crash.scenarios import DAY_S
@@ -24,6 +25,8 @@ HEARTBEAT_S = 1.0
 """Real seconds; after three of silence the bot takes its connection for dead."""
 STRIKE_S = 5.0
 """Real seconds that a fault may strike later than its request comes to rest: a ping follows its picture."""
+GIVE_UP_S = 60.0
+"""Real seconds until whoever waits for an answer that never comes must have given it up: discord.py's 300 s take 15."""
 WEEK_S = 7 * DAY_S
 
 BUSY = "I am very busy"
@@ -78,6 +81,7 @@ async def _world(launcher: Launcher, group: Group) -> AsyncIterator[World]:
 async def _strike(world: World, group: Group, row: Row, prompt: str, verdict: Verdict) -> None:
     verdict.points += 1
     seen = len(world.rivya.faults.struck), len(world.wire.faults.struck)
+    asked = len(world.wire.books.requests)
 
     def not_struck() -> list[Any]:
         struck = Counter([*world.rivya.faults.struck[seen[0] :], *world.wire.faults.struck[seen[1] :]])
@@ -125,6 +129,9 @@ async def _strike(world: World, group: Group, row: Row, prompt: str, verdict: Ve
         verdict.complain("otherwise", ask, "the account did not open again")
     if row.after is not None and await row.after(world, ask) is False:
         verdict.complain("silent", ask, "what was to follow did not")
+    hung = [request for request in world.wire.books.requests[asked:] if request.fault == WireFaultKind.HANG]
+    if row.times_out and not (hung and await world.until(lambda: all(r.given_up for r in hung), GIVE_UP_S)):
+        verdict.complain("otherwise", ask, f"was never given up: {hung}")
 
 
 async def _ask(world: World, row: Row, prompt: str, begun: Any) -> Ask:

@@ -13,7 +13,7 @@ from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import MessageRecord, WireFault, WireFaultKind
 from tests.crash.world import Ask, World
 from tests.faults.discord_rows import let_the_token_die
-from tests.faults.rows import KEPT, REFERENCES, VOID, WITHDRAWN, Deed, Group, Row, wire_faults
+from tests.faults.rows import KEPT, REFERENCES, VOID, WITHDRAWN, Deed, Group, Row, in_time, timing_out, wire_faults
 from tests.faults.table import ask_again, pause
 
 _SLOW = (Fault(kind=FaultKind.TASK_SLOW, delay_s=20),)
@@ -233,19 +233,16 @@ _TOO_LATE = (
 
 def _notice_rows() -> tuple[Row, ...]:
     """A picture waits in /history, and the word of it is lost on its way: it is said again."""
-    rows = []
-    for name, fault in wire_faults("followup", effects=False).items():
-        if name != "time-out":
-            rows.append(
-                Row(
-                    name=f"notice of a kept picture, followup {name}",
-                    options={"private": True},
-                    meddle=painting(let_the_token_die, _close_direct_messages),
-                    expected=KEPT,
-                    after=partial(_is_told_in_spite_of, fault),
-                )
-            )
-    return tuple(rows)
+    return tuple(
+        Row(
+            name=f"notice of a kept picture, followup {name}",
+            options={"private": True},
+            meddle=painting(let_the_token_die, _close_direct_messages),
+            expected=KEPT,
+            after=partial(_is_told_in_spite_of, fault),
+        )
+        for name, fault in wire_faults("followup", effects=False).items()
+    )
 
 
 async def _is_told_in_spite_of(fault: WireFault, world: World, ask: Ask) -> bool:
@@ -430,12 +427,13 @@ def _command_rows() -> tuple[Row, ...]:
 GROUPS = (
     Group(name="Trouble with rights", rows=_with_healing(_RIGHTS, well_again)),
     Group(name="Trouble with acknowledging", rows=_TOO_LATE),
-    Group(name="Trouble with notices", rows=_with_healing(_notice_rows(), well_again)),
+    Group(name="Trouble with notices", rows=_with_healing(in_time(_notice_rows()), well_again)),
     Group(name="Trouble with the connection", rows=_CONNECTION),
     Group(name="Trouble with the token", rows=_TOKEN),
     Group(name="Trouble with size", rows=_large_rows(), variants={"quick_pictures": False}),
     Group(name="Trouble at the start", rows=_start_rows()),
     Group(name="Trouble at the first start", rows=_command_rows(), fresh=True),
+    Group(name="Trouble with notices, time-outs", rows=_with_healing(timing_out(_notice_rows()), well_again)),
     Group(
         name="Time-outs at the start",
         rows=tuple(

@@ -7,14 +7,27 @@ acknowledgement or at the posting, or Rivya at create.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import WireFault, WireFaultKind
-from tests.crash.ways import Again, Confirmation, Edit, Mention, MentionInReply, Menu, Tray, Variations, Way
+from tests.crash.ways import (
+    Again,
+    Confirmation,
+    Edit,
+    MendedOffer,
+    Mention,
+    MentionInReply,
+    MentionQuestion,
+    Menu,
+    Tray,
+    Variations,
+    Way,
+)
 from tests.crash.world import Ask, World
 from tests.faults.discord_rows import CLOSED, let_the_token_die
 from tests.faults.rivya_rows import expected_of, once
-from tests.faults.rows import PICTURE, UNKNOWN, VOID, WITHDRAWN, Group, Row, wire_faults
+from tests.faults.rows import PICTURE, UNKNOWN, VOID, WITHDRAWN, Group, Row, in_time, timing_out, wire_faults
 from tests.faults.trouble_rows import comes_directly, in_a_channel_of_its_own, painting, well_again
 
 PRESSED: dict[str, Way] = {
@@ -24,6 +37,8 @@ PRESSED: dict[str, Way] = {
     "menu": Menu(),
     "tray": Tray(),
     "confirmation": Confirmation(),
+    "refusal": MendedOffer(),
+    "question": MentionQuestion(),
 }
 MENTION = Mention()
 SAID: dict[str, Way] = {"mention": MENTION}
@@ -43,9 +58,7 @@ def _acknowledged(way: str) -> tuple[Row, ...]:
     """As for a command: a lost answer is an acknowledgement in doubt; nothing runs, and the card says so if it can."""
     rows = []
     for name, fault in wire_faults("callback").items():
-        void = name.startswith(("reset", "500 five"))
-        if name.startswith("time-out"):
-            continue
+        void = name.startswith(("reset", "500 five", "time-out"))
         rows.append(
             Row(
                 name=f"{way}, callback {name}",
@@ -63,9 +76,7 @@ def _replied(way: str, how: Way) -> tuple[Row, ...]:
     """A mention is acknowledged by a reply; where that is in doubt, its nonce finds it, and it says what came of it."""
     rows = []
     for name, fault in wire_faults("send", files=False).items():
-        void = name.startswith(("reset", "500 five"))
-        if name.startswith("time-out"):
-            continue
+        void = name.startswith(("reset", "500 five", "time-out"))
         rows.append(
             Row(
                 name=f"{way}, reply {name}",
@@ -85,7 +96,6 @@ def _posted(way: str, how: Way) -> tuple[Row, ...]:
     return tuple(
         Row(name=f"{way}, result, edit {name}", wire=(fault,), way=how, expected=_pictures(way))
         for name, fault in wire_faults("edit", files=True).items()
-        if not name.startswith("time-out")
     )
 
 
@@ -102,7 +112,7 @@ def _by_another_way(way: str, how: Way) -> tuple[Row, ...]:
             expected=_pictures(way),
         )
         for name, fault in wire_faults("send", files=True).items()
-        if name in {"500", "500 five times, done", "reset", "reset, done"}
+        if name in {"500", "500 five times, done", "reset", "reset, done", "time-out", "time-out, done"}
     )
 
 
@@ -169,7 +179,6 @@ _CLEARED = tuple(
         expected=_pictures("confirmation"),
     )
     for name, fault in wire_faults("delete_followup").items()
-    if name in {"500 five times", "reset", "reset, done"}
 )
 _FORBIDDEN = (
     Row(
@@ -180,36 +189,52 @@ _FORBIDDEN = (
     ),
 )
 
+_QUESTION_CLEARED = tuple(
+    Row(
+        name=f"question, taking it away from the channel {name}",
+        wire=(replace(fault, route="delete"),),
+        way=PRESSED["question"],
+        expected=_pictures("question"),
+    )
+    for name, fault in {
+        **{
+            name: fault
+            for name, fault in wire_faults("delete").items()
+            if name in {"500 five times", "reset", "reset, done"}
+        },
+        "403/50013": WireFault(kind=WireFaultKind.ERROR, route="delete", status=403, code=50013),
+        "404/10008": WireFault(kind=WireFaultKind.ERROR, route="delete", status=404, code=10008),
+    }.items()
+)
+"""Unlike an offer of a refusal, which one person sees, it is a message of the channel."""
+
 _EVERY = {**PRESSED, **SAID}
 
+_ACKNOWLEDGED = (*(row for way in PRESSED for row in _acknowledged(way)), *_replied("mention", MENTION))
+_POSTED = (
+    *(row for way, how in _EVERY.items() for row in (*_posted(way, how), *_by_another_way(way, how))),
+    *_TAKEN_AWAY,
+    *_CLEARED,
+    *_FORBIDDEN,
+    *_QUESTION_CLEARED,
+)
+_IN_REPLY = tuple(
+    row
+    for how in (MentionInReply(),)
+    for row in (
+        *_posted("mention in reply", how),
+        *_by_another_way("mention in reply", how),
+        *_created("mention in reply", how),
+    )
+)
+_CONTENT: dict[str, Any] = {"settings": {"MESSAGE_CONTENT_INTENT": "true"}, "rules": {"message_content": True}}
+
 GROUPS = (
-    Group(
-        name="Ways, acknowledgement",
-        rows=(*(row for way in PRESSED for row in _acknowledged(way)), *_replied("mention", MENTION)),
-        speed=5,  # as for commands
-    ),
-    Group(
-        name="Ways, posting",
-        rows=(
-            *(row for way, how in _EVERY.items() for row in (*_posted(way, how), *_by_another_way(way, how))),
-            *_TAKEN_AWAY,
-            *_CLEARED,
-            *_FORBIDDEN,
-        ),
-    ),
+    Group(name="Ways, acknowledgement", rows=in_time(_ACKNOWLEDGED), speed=5),  # as for commands
+    Group(name="Ways, posting", rows=in_time(_POSTED)),
     Group(name="Ways, create", rows=tuple(row for way, how in _EVERY.items() for row in _created(way, how))),
-    Group(
-        name="Ways, a mention in reply",
-        rows=tuple(
-            row
-            for how in (MentionInReply(),)
-            for row in (
-                *_posted("mention in reply", how),
-                *_by_another_way("mention in reply", how),
-                *_created("mention in reply", how),
-            )
-        ),
-        settings={"MESSAGE_CONTENT_INTENT": "true"},
-        rules={"message_content": True},
-    ),
+    Group(name="Ways, a mention in reply", rows=in_time(_IN_REPLY), **_CONTENT),
+    Group(name="Ways, time-outs at the acknowledgement", rows=timing_out(_ACKNOWLEDGED)),
+    *(Group(name="Ways, time-outs at the posting", rows=timing_out(_POSTED)).part(number, 3) for number in range(3)),
+    Group(name="Ways, time-outs of a mention in reply", rows=timing_out(_IN_REPLY), **_CONTENT),
 )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.rivya import Fault, FaultKind
+from tests.machine.sockets import PROC, listening
 from tests.machine.world import Host, Machine, open_machine
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -72,3 +73,17 @@ async def test_a_stuck_request_and_a_stop_are_told(host: Host, free_port: int) -
         told = await machine.until_health("/readyz", lambda status, parts: status == 503 and parts["stopping"])
         assert told["database"] == "ok"
         assert await machine.ended() == 0
+
+
+@pytest.mark.skipif(not (PROC / "self" / "net" / "tcp").exists(), reason="it reads /proc, which only Linux has")
+async def test_nothing_listens_unless_it_is_asked_to_and_then_only_on_loopback(host: Host, free_port: int) -> None:
+    async with open_machine(host) as machine:
+        assert await machine.start()
+        ask = await machine.ask(0, "Nobody listens.")
+        assert await machine.rest([ask])  # everything that works for a picture has been at work
+        assert listening(machine.pid) == set()
+        assert await machine.stop() == 0
+        machine.settings["HEALTH_PORT"] = str(free_port)
+        assert await machine.start()
+        assert listening(machine.pid) == {("127.0.0.1", free_port)}
+        assert await machine.stop() == 0

@@ -182,11 +182,12 @@ async def test_a_key_that_no_header_can_carry_is_not_sent(key: str, cls: type[Ri
 
 
 async def test_the_key_is_asked_for_anew_each_time() -> None:
-    keys = iter([SecretStr("first"), SecretStr("second")])
+    keys = [SecretStr("first")]
     service = Service(ok({"current_credits": 5}))
     async with open_http(BASE, transport=httpx.MockTransport(service)) as http:
-        client = RivyaClient(http, api_key=lambda: next(keys), clock=JumpClock(), rng=Random(1))
+        client = RivyaClient(http, api_key=lambda: keys[0], clock=JumpClock(), rng=Random(1))
         assert await client.credits() == 5
+        keys[0] = SecretStr("second")
         await client.credits()
     assert [r.headers["authorization"] for r in service.requests] == ["Bearer first", "Bearer second"]
 

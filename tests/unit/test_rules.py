@@ -333,7 +333,7 @@ async def test_what_waits_for_a_log_is_there_after_the_next_version_came(tmp_pat
     path = tmp_path / "before.db"
     engine = sa.create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
-        upgrade(connection, "0005")
+        upgrade(connection, "0006")
         for number in range(1, 4):
             connection.execute(
                 text("INSERT INTO log_lines VALUES (:n, 1, 'words', NULL, 'line ' || :n, NULL, 5)"), {"n": number}

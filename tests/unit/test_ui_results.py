@@ -8,22 +8,46 @@ from typing import Any
 
 import pytest
 
-from bot.generations.values import Attachment, Derived, Place, Relatives
+from bot.generations.preferences import NAME_MAX_CHARS, SUFFIX_MAX_CHARS, Style
+from bot.generations.terms import TERM_MAX_CHARS, TERMS_MAX_CHARS
+from bot.generations.values import Attachment, Derived, GenerationRequest, Place, Relatives
 from bot.rivya import Catalogue
 from bot.ui import cards, ids
 from bot.ui.actions import Action, Choice, controls, larger_sizes
+from bot.ui.bans import ban_form
 from bot.ui.card import Card
 from bot.ui.details import details_card, whole_prompt
 from bot.ui.form import Form
+from bot.ui.found import sentences
 from bot.ui.kin import from_parent, headline
-from bot.ui.modals import INPUT_MAX, edit_form, filled, reference_form, remix_form, report_form, terms_of
+from bot.ui.modals import INPUT_MAX, edit_form, filled, reference_form, remix_form, report_form, rewrite_form, terms_of
+from bot.ui.preferences import style_form
+from bot.ui.settings import words_form
 from tests.openapi import discord_schema
-from tests.ui_limits import broken_limits, custom_ids, texts, units
-from tests.ui_samples import ARABIC, LONGEST, PANDA, REQUEST_ID, UPLOADED, S, files, picture, references, request
+from tests.ui_limits import TEXT, broken_limits, custom_ids, texts, units
+from tests.ui_samples import (
+    ARABIC,
+    LONGEST,
+    OPTIONS,
+    PANDA,
+    REQUEST_ID,
+    UPLOADED,
+    S,
+    files,
+    picture,
+    references,
+    request,
+)
+from tests.ui_samples_house import FORMS
 from tests.ui_samples_results import LARGER, SHOWN, everyone, relative
 
 CATALOGUE = Catalogue()
 PRO = terms_of(CATALOGUE, "nano-banana-pro")
+FIRST = terms_of(CATALOGUE, "nano-banana")
+"""It has no sizes to choose from."""
+UNEVEN = replace(PRO, prices={"1K": 8, "2K": 8, "4K": 24})
+NO_PRICES = replace(FIRST, prices={})
+DRAFT_ID = "f" * 16
 ONE = request(picture(1), **SHOWN)
 FOUR = request(*(picture(number) for number in range(1, 5)), **SHOWN)
 
@@ -95,7 +119,7 @@ def test_new_ids_match_their_templates_and_no_other() -> None:
         ids.delete(REQUEST_ID), ids.delete(REQUEST_ID, 2**63), ids.keep(), ids.exhibit(REQUEST_ID, 1),
         ids.report_delete(9), ids.report_dismiss(9), ids.gallery_channel(), ids.reports_channel(), ids.no_gallery(),
         ids.no_reports_channel(), ids.open_reports(3), ids.cancel(REQUEST_ID), ids.full(REQUEST_ID, 1),
-        ids.full_select(REQUEST_ID), ids.again(REQUEST_ID),
+        ids.full_select(REQUEST_ID), ids.again(REQUEST_ID), ids.rewrite(DRAFT_ID), ids.take_form(DRAFT_ID),
     ]  # fmt: skip
     for custom_id in sent:
         assert len(custom_id) <= 100
@@ -166,11 +190,23 @@ def test_details_say_which_references_are_gone() -> None:
 
 
 def parts_of(form: Form) -> dict[str, dict[str, Any]]:
-    return {label["component"]["custom_id"]: label["component"] for label in form.to_dict()["components"]}
+    labels = [part for part in form.to_dict()["components"] if part["type"] != TEXT]
+    return {label["component"]["custom_id"]: label["component"] for label in labels}
 
 
-def forms(view: Any, names: list[str]) -> list[Form]:
+def forms(view: Any, names: list[str], words: str) -> list[Form]:
+    style = Style(words[:NAME_MAX_CHARS], words[:SUFFIX_MAX_CHARS], 2**62)
+    asked = GenerationRequest(prompt=words[: INPUT_MAX // 2], count=4, options=OPTIONS)
+    left_out = sentences([f"{name} is a PDF." for name in names])
     return [
+        style_form(), style_form(style), ban_form(2**63, words), words_form([words[: TERMS_MAX_CHARS // 2]]),
+        *(draw() for draw in FORMS.values()),
+        reference_form(ids.take_form(DRAFT_ID), PRO, named=names[:5], left_out=left_out),
+        reference_form(ids.take_form(DRAFT_ID), PRO, named=names),
+        rewrite_form(ids.take_form(DRAFT_ID), asked, PRO, blocked=words[:TERM_MAX_CHARS]),
+        rewrite_form(ids.take_form(DRAFT_ID), asked, FIRST, blocked=None),
+        edit_form(view, FIRST), edit_form(view, FIRST, position=1), remix_form(view, FIRST), remix_form(view, UNEVEN),
+        reference_form(ids.take_form(DRAFT_ID), FIRST, named=names[:1], left_out=left_out),
         edit_form(view, PRO), edit_form(view, PRO, position=1), remix_form(view, PRO), report_form(view),
         reference_form(ids.reference_form(view.id), PRO, named=names),
         reference_form(ids.reference_form(view.id), PRO, named=[], pictures=view.pictures, options=view.options),
@@ -183,13 +219,16 @@ def test_forms_are_within_discords_limits(name: str) -> None:
     images = references(*[UPLOADED] * 8, names=[(prompt * 5)[:250]])
     view = request(*(picture(number) for number in range(1, 5)), prompt=prompt, references=images)
     short = replace(view, prompt=prompt[: INPUT_MAX // 2])
-    for form in [*forms(view, [image.filename for image in images]), remix_form(short, PRO)]:
+    for form in [*forms(view, [image.filename for image in images], prompt), remix_form(short, PRO)]:
         problems = discord_schema().problems("POST", "/interactions/1/t/callback", {"type": 9, "data": form.to_dict()})
         assert problems == []
         assert units(form.title) <= 45
         assert len(form.custom_id) <= 100
         assert 1 <= len(form.to_dict()["components"]) <= 5
         for label in form.to_dict()["components"]:
+            if label["type"] == TEXT:
+                assert 1 <= units(label["content"]) <= 4000
+                continue
             assert units(label["label"]) <= 45
             assert units(label.get("description") or "") <= 100
             part = label["component"]
@@ -209,12 +248,39 @@ def test_forms_name_prices_and_are_filled_in() -> None:
     ]  # fmt: skip
     for name, value in (("aspect_ratio", "21:9"), ("resolution", "4K@8"), ("count", "2@8")):
         assert [option["value"] for option in parts[name]["options"] if option.get("default")] == [value]
-    uneven = replace(PRO, prices={"1K": 8, "2K": 8, "4K": 24})
-    counts = [option["label"] for option in parts_of(remix_form(view, uneven))["count"]["options"]]
-    assert counts == ["1 picture", "2 pictures", "3 pictures", "4 pictures"]
-    first = parts_of(remix_form(view, terms_of(CATALOGUE, "nano-banana")))
+    uneven = parts_of(remix_form(view, UNEVEN))["count"]["options"]
+    assert [option["label"] for option in uneven] == [
+        "1 picture · from 8 credits", "2 pictures · from 16 credits", "3 pictures · from 24 credits",
+        "4 pictures · from 32 credits",
+    ]  # fmt: skip
+    assert [option["value"] for option in uneven] == ["1", "2", "3", "4"], "the size says what one costs"
+    first = parts_of(remix_form(view, FIRST))
     assert "resolution" not in first
     assert first["count"]["options"][1]["label"] == "2 pictures · 6 credits"
+    assert parts_of(remix_form(view, NO_PRICES))["count"]["options"][0]["label"] == "1 picture"
+
+
+def test_where_no_choice_changes_the_price_the_title_names_it() -> None:
+    titles = {form.title for form in (edit_form(ONE, FIRST), reference_form("nbb:x", FIRST, named=["cat.png"]))}
+    assert titles == {"Edit this picture · 3 credits", "Use as reference · 3 credits"}
+    assert {edit_form(ONE, PRO).title, edit_form(ONE, NO_PRICES).title} == {"Edit this picture"}
+    ratios = parts_of(edit_form(ONE, FIRST))["aspect_ratio"]["options"]
+    assert {option["value"].partition("@")[2] for option in ratios} == {"3"}
+    sent = filled(_Sent(prompt=["night"], aspect_ratio=["16:9@3"]))
+    assert (sent.options, sent.agreed_credits) == ({"aspect_ratio": "16:9"}, 3)
+
+
+def test_names_of_images_are_whole_lines_where_they_are_many() -> None:
+    few = reference_form("nbb:x", PRO, named=["cat.png", "dog.png"]).to_dict()["components"]
+    assert few[0]["description"] == "image 1: cat.png · image 2: dog.png"
+    names = [f"photo_of_a_very_long_afternoon_{number}.png" for number in range(1, 9)]
+    above, prompt, *_ = reference_form("nbb:x", PRO, named=names, left_out=["notes.pdf is a PDF."]).to_dict()[
+        "components"
+    ]
+    shown = above["content"].replace("\\", "").splitlines()
+    assert [line.partition(":")[0] for line in shown[:8]] == [f"-# image {number}" for number in range(1, 9)]
+    assert shown[8:] == ["-# Left out:", "-# notes.pdf is a PDF."]
+    assert prompt["description"] == "Speak of your references as image 1, image 2, …"
 
 
 def test_no_upload_where_there_is_no_room() -> None:

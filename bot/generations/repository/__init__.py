@@ -9,6 +9,14 @@ from bot.generations.repository.gallery import GalleryQueries, GalleryRow
 from bot.generations.repository.guilds import GuildQueries, GuildRow
 from bot.generations.repository.log_lines import LineKind, LogLineQueries, LogLineRow
 from bot.generations.repository.memory import MemoryQueries
+from bot.generations.repository.operator import (
+    BookRow,
+    DeskRow,
+    GuildLimitsRow,
+    NoticeRow,
+    OperatorLogRow,
+    OperatorQueries,
+)
 from bot.generations.repository.personal import PersonalQueries
 from bot.generations.repository.pictures import PictureQueries, PictureRow
 from bot.generations.repository.preferences import PreferenceQueries, PreferencesRow, StyleRow
@@ -24,15 +32,20 @@ from bot.storage import Connection
 __all__ = [
     "AttemptRow",
     "BanRow",
+    "BookRow",
     "ChangeRow",
     "DeliveryRow",
+    "DeskRow",
     "DraftRow",
     "ForgettingRow",
     "GalleryRow",
     "GenerationsRepository",
+    "GuildLimitsRow",
     "GuildRow",
     "LineKind",
     "LogLineRow",
+    "NoticeRow",
+    "OperatorLogRow",
     "PaidPicture",
     "PictureRow",
     "PreferencesRow",
@@ -70,3 +83,4 @@ class GenerationsRepository:
         self.erasing = ErasingQueries(connection)
         self.personal = PersonalQueries(connection)
         self.usage = UsageQueries(connection)
+        self.operator = OperatorQueries(connection)

@@ -6,7 +6,7 @@ The statements are a frozen copy: a later change of ``bot.storage.tables`` must 
 from alembic import op
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 STATEMENTS = (
     # SQLite changes no CHECK of a table that is there. The table has no triggers, and nothing refers to it.

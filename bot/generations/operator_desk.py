@@ -1,0 +1,331 @@
+"""What the operator asks and changes: the account, each server's allowance and pause, what was borne, the log.
+
+Who may use it is for the caller to know. Speaks to no network: a new reading is asked of whoever watches the account.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from bot.clock import Clock
+from bot.credits.quotas import SpendingPolicy
+from bot.credits.windows import month_of
+from bot.errors import BotError
+from bot.generations.account import CREDITS_FACT, ProviderAccount
+from bot.generations.repository import (
+    BookRow,
+    DeskRow,
+    GenerationsRepository,
+    GuildLimitsRow,
+    OperatorLogRow,
+)
+from bot.storage import Connection, Database
+
+log = structlog.get_logger(__name__)
+
+MOST_ALLOWED = 100_000_000
+REASON_LIMIT = 200
+BOOKS_PAGE = 6
+LOG_PAGE = 6
+DAY_MS = 24 * 3600 * 1000
+QUARTER_MS = 15 * 60 * 1000
+
+
+class DeskRefused(BotError):
+    """Something can't be changed as it was asked for; nothing was."""
+
+    code = "desk_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a server may spend a month. ``own``: set for it, else the setting's; None: unlimited."""
+
+    own: bool
+    credits: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStands:
+    """How a server stands with the operator."""
+
+    guild_id: int
+    allowance: Allowance
+    used_credits: int
+    resets_at_ms: int
+    paused_at_ms: int | None = None
+    pause_reason: str | None = None
+    changes: tuple[OperatorLogRow, ...] = ()
+
+    @property
+    def left_credits(self) -> int | None:
+        """What it may still spend this month."""
+        return None if self.allowance.credits is None else max(self.allowance.credits - self.used_credits, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the account has free, and for how long.
+
+    ``free_credits`` is the last reading without what is promised since; None before the first reading. The pace is that
+    of the last day, or of the last week where that is faster: ``pace_days`` says which.
+    """
+
+    read_credits: int | None
+    read_at_ms: int | None
+    free_credits: int | None
+    pace_credits_per_day: float
+    pace_days: int
+
+    @property
+    def days_left(self) -> float | None:
+        """For how many days the credits last; None: not known, or nothing is spent."""
+        if self.free_credits is None or not self.pace_credits_per_day:
+            return None
+        return max(self.free_credits, 0) / self.pace_credits_per_day
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether submission is open; else why, since when, and when the account is asked again."""
+
+    closed_code: str | None
+    closed_since_ms: int | None
+    unread_code: str | None
+    next_read_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeskStands:
+    """Everything on the first card."""
+
+    outlook: Outlook
+    gate: Gate
+    desk: DeskRow
+    borne: Mapping[str, tuple[int, int]]
+    """By kind: this month, and ever."""
+    servers: tuple[ServerStands, ...]
+    """Those that spent this month or have something of their own, the greatest spender first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a change came to."""
+
+    line: OperatorLogRow
+    stands: ServerStands
+    repeated: bool = False
+
+
+class OperatorDesk:
+    """The one door for operators."""
+
+    def __init__(
+        self,
+        database: Database,
+        account: ProviderAccount,
+        spending: SpendingPolicy,
+        clock: Clock,
+        *,
+        paused: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._account = account
+        self._default = spending.guild_credits_per_month
+        self._clock = clock
+        self._paused = paused
+
+    @property
+    def default_credits(self) -> int | None:
+        """What a server may spend a month for which nothing was set; None: unlimited."""
+        return self._default
+
+    # --- looking ---
+
+    async def status(self) -> DeskStands:
+        """Return how everything stands."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> DeskStands:
+            rows = GenerationsRepository(tx).operator
+            outlook, desk = await outlook_of(tx, now_ms)
+            borne = await rows.borne(month_of(now_ms).start_ms)
+            return DeskStands(outlook, self._gate(), desk, borne, await self._servers(tx, now_ms))
+
+        return await self._database.look(work)
+
+    async def read_again(self) -> DeskStands:
+        """Read the key again and ask the account now; returns how everything stands then."""
+        await self._account.read_now()
+        return await self.status()
+
+    async def servers(self) -> tuple[ServerStands, ...]:
+        """Return the servers that spent this month or have something of their own, the greatest spender first."""
+        now_ms = self._clock.now_ms()
+        return await self._database.look(lambda tx: self._servers(tx, now_ms))
+
+    async def server(self, guild_id: int) -> ServerStands:
+        """Return how one server stands."""
+        now_ms = self._clock.now_ms()
+        return await self._database.look(lambda tx: self._server(tx, guild_id, now_ms))
+
+    async def books(self, page: int) -> tuple[list[BookRow], int, int, Mapping[str, tuple[int, int]]]:
+        """Return a page of what was borne (1 is the newest), the page, their number, and the sums by kind."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> tuple[list[BookRow], int, int, Mapping[str, tuple[int, int]]]:
+            rows = GenerationsRepository(tx).operator
+            shown, pages = _paged(page, await rows.booked(), BOOKS_PAGE)
+            found = await rows.books(limit=BOOKS_PAGE, offset=(shown - 1) * BOOKS_PAGE)
+            return found, shown, pages, await rows.borne(month_of(now_ms).start_ms)
+
+        return await self._database.look(work)
+
+    async def history(self, page: int) -> tuple[list[OperatorLogRow], int, int]:
+        """Return a page of the log (1 is the newest), the page and their number."""
+
+        async def work(tx: Connection) -> tuple[list[OperatorLogRow], int, int]:
+            rows = GenerationsRepository(tx).operator
+            shown, pages = _paged(page, await rows.log_count(), LOG_PAGE)
+            return await rows.latest(limit=LOG_PAGE, offset=(shown - 1) * LOG_PAGE), shown, pages
+
+        return await self._database.look(work)
+
+    def _gate(self) -> Gate:
+        account = self._account
+        return Gate(account.closed_code, account.closed_since_ms, account.unread_code, account.next_read_at_ms)
+
+    async def _servers(self, tx: Connection, now_ms: int) -> tuple[ServerStands, ...]:
+        rows, month = GenerationsRepository(tx).operator, month_of(now_ms)
+        used = await rows.used_by_guild(month.start_ms)
+        limits = {row.guild_id: row for row in await rows.all_limits()}
+        found = [
+            self._stands(guild_id, limits.get(guild_id), used.get(guild_id, 0), month.end_ms)
+            for guild_id in used.keys() | limits.keys()
+        ]
+        return tuple(sorted(found, key=lambda one: (-one.used_credits, one.guild_id)))
+
+    async def _server(self, tx: Connection, guild_id: int, now_ms: int) -> ServerStands:
+        rows, month = GenerationsRepository(tx).operator, month_of(now_ms)
+        used = await rows.used_by(guild_id, month.start_ms)
+        stands = self._stands(guild_id, await rows.limits(guild_id), used, month.end_ms)
+        return replace(stands, changes=tuple(await rows.latest(limit=3, offset=0, guild_id=guild_id)))
+
+    def _stands(self, guild_id: int, row: GuildLimitsRow | None, used: int, resets_at_ms: int) -> ServerStands:
+        own = row is not None and bool(row.own_allowance)
+        return ServerStands(
+            guild_id=guild_id,
+            allowance=Allowance(own, row.allowance_credits if row is not None and own else self._default),
+            used_credits=used,
+            resets_at_ms=resets_at_ms,
+            paused_at_ms=row.paused_at_ms if row is not None else None,
+            pause_reason=row.pause_reason if row is not None else None,
+        )
+
+    # --- changing ---
+
+    async def allow(self, guild_id: int, allowance: Allowance, *, by: int, reason: str, event_id: str) -> Changed:
+        """Set what a server may spend a month: its own allowance, or the setting's. Raises DeskRefused."""
+        if allowance.own and allowance.credits is not None and not 0 <= allowance.credits <= MOST_ALLOWED:
+            raise DeskRefused(user_message=f"An allowance is from 0 to {MOST_ALLOWED:,} credits.")
+        values = {
+            "own_allowance": int(allowance.own),
+            "allowance_credits": allowance.credits if allowance.own else None,
+        }
+        return await self._change("allowance", guild_id, values, by=by, reason=reason, event_id=event_id)
+
+    async def pause(self, guild_id: int, *, by: int, reason: str, event_id: str) -> Changed:
+        """Take no more requests of a server, and give back what was not submitted; what was goes on.
+
+        Raises DeskRefused when it is paused already.
+        """
+        now_ms = self._clock.now_ms()
+        values = {"paused_at_ms": now_ms, "pause_reason": _tidy(reason)}
+        changed = await self._change("pause", guild_id, values, by=by, reason=reason, event_id=event_id)
+        self._paused()
+        return changed
+
+    async def resume(self, guild_id: int, *, by: int, reason: str, event_id: str) -> Changed:
+        """Take a server's requests again. Raises DeskRefused when it is not paused."""
+        values = {"paused_at_ms": None, "pause_reason": None}
+        return await self._change("resume", guild_id, values, by=by, reason=reason, event_id=event_id)
+
+    async def _change(
+        self, action: str, guild_id: int, values: Mapping[str, Any], *, by: int, reason: str, event_id: str
+    ) -> Changed:
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> Changed:
+            rows = GenerationsRepository(tx).operator
+            known = await rows.of_event(event_id)
+            if known is not None:
+                return Changed(known, await self._server(tx, known.guild_id, now_ms), repeated=True)
+            before = await rows.limits(guild_id) or GuildLimitsRow(guild_id, 0, None, None, None)
+            _check(action, before)
+            after = replace(before, **values)
+            await rows.put_limits(after)
+            await rows.log(
+                operator_id=by,
+                action=action,
+                guild_id=guild_id,
+                value_before=json.dumps(_plain(before)),
+                value_after=json.dumps(_plain(after)),
+                reason=_tidy(reason),
+                event_id=event_id,
+                created_at_ms=now_ms,
+            )
+            line = await rows.of_event(event_id)
+            if line is None:
+                raise AssertionError("a line that was just written")
+            return Changed(line, await self._server(tx, guild_id, now_ms))
+
+        changed = await self._database.write(work)
+        log.warning("operator.changed", action=action, guild_id=guild_id, by=by, repeated=changed.repeated)
+        return changed
+
+
+async def outlook_of(tx: Connection, now_ms: int) -> tuple[Outlook, DeskRow]:
+    """Return what the account has free and for how long, and how everything stands."""
+    rows = GenerationsRepository(tx)
+    desk = await rows.operator.desk(day_ms=_quarter(now_ms - DAY_MS), week_ms=_quarter(now_ms - 7 * DAY_MS))
+    day, week = max(desk.used_day - desk.on_hold, 0), max(desk.used_week - desk.on_hold, 0) / 7
+    pace, days = (week, 7) if week > day else (float(day), 1)
+    reading = await rows.memory.fact(CREDITS_FACT)
+    if reading is None:
+        return Outlook(None, None, None, pace, days), desk
+    credits_read, read_at_ms = int(reading[0]), reading[1]
+    free = credits_read - await rows.pictures.promised_credits(read_at_ms)
+    return Outlook(credits_read, read_at_ms, free, pace, days), desk
+
+
+def _check(action: str, before: GuildLimitsRow) -> None:
+    if action == "pause" and before.paused_at_ms is not None:
+        raise DeskRefused(user_message="This server is paused already. Nothing was changed.")
+    if action == "resume" and before.paused_at_ms is None:
+        raise DeskRefused(user_message="This server is not paused. Nothing was changed.")
+
+
+def _plain(row: GuildLimitsRow) -> dict[str, Any]:
+    return {
+        "own": bool(row.own_allowance),
+        "credits": row.allowance_credits,
+        "paused": row.paused_at_ms is not None,
+    }
+
+
+def _tidy(reason: str) -> str:
+    return " ".join(reason.split())[:REASON_LIMIT]
+
+
+def _paged(page: int, total: int, of: int) -> tuple[int, int]:
+    pages = max(-(-total // of), 1)
+    return min(max(page, 1), pages), pages
+
+
+def _quarter(at_ms: int) -> int:
+    return at_ms - at_ms % QUARTER_MS
