@@ -246,7 +246,9 @@ def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Set
     try:
         return Settings(_env_file=env_file, **overrides)
     except ValidationError as error:
-        raise ConfigError([_sentence(problem) for problem in error.errors()]) from None
+        # The token first, as people fill them in: pydantic begins with what is inherited.
+        found = sorted(error.errors(), key=lambda problem: problem["loc"][0] != "discord_token")
+        raise ConfigError([_sentence(problem) for problem in found]) from None
     except UnicodeDecodeError:
         raise ConfigError([f"{env_file} is not a text file in UTF-8. Save it as one."]) from None
     except OSError as error:

@@ -70,13 +70,13 @@ async def examine(
     problems = problems or {}
     no_token, no_key = problems.get("discord_token"), problems.get("rivya_api_key")
     groups = await asyncio.gather(
-        _settings(misspelt, settings),
+        _settings(misspelt),
         _safely("token", lambda: _no_token(no_token) if no_token else _discord(settings)),
         _safely("key", lambda: _rivya(settings, no_key)),
         _safely("database", lambda: _database(settings)),
         _safely("data folder", lambda: _data_folder(settings)),
     )
-    return [check for group in groups for check in group]
+    return [*(check for group in groups for check in group), _operators(len(settings.operator_ids))]
 
 
 def render(checks: list[Check]) -> str:
@@ -111,9 +111,8 @@ async def _safely(name: str, look: Callable[[], Awaitable[list[Check]]]) -> list
         return [_unclear(name, found, "This is an error of the bot's own: please report it.")]
 
 
-async def _settings(misspelt: Sequence[str], settings: Settings) -> list[Check]:
-    wrong = [_unclear("settings", sentence, "Correct the name, or remove the line.") for sentence in misspelt]
-    return [*wrong, _operators(len(settings.operator_ids))]
+async def _settings(misspelt: Sequence[str]) -> list[Check]:
+    return [_unclear("settings", sentence, "Correct the name, or remove the line.") for sentence in misspelt]
 
 
 def _operators(count: int) -> Check:

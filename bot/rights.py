@@ -8,6 +8,8 @@ from bot.client import CannotDo, Interaction
 from bot.generations.access import may_see
 from bot.generations.values import RequestView
 
+FOR_OPERATORS = "for_operators"
+"""In the extras of a command that is there for operators alone."""
 NO_LONGER_KEPT = (
     "I keep nothing of this picture any more: its time was over, or its maker asked me to forget it. "
     "To go on from it, attach it to a new /imagine."

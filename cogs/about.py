@@ -10,13 +10,14 @@ from discord.ext import commands
 
 from bot.asks import payer_guild_id
 from bot.client import BotClient, Interaction, say
+from bot.rights import FOR_OPERATORS
 from bot.ui.about import about_card, help_card
 
 _AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
 _ORDER = (
     *("imagine", "Use as reference", "Add to my tray", "tray", "queue", "cancel", "history", "show", "credits"),
     *("preferences", "privacy", "about", "help"),
-    *("setup", "settings", "quota", "usage", "ban", "unban", "bans"),
+    *("setup", "settings", "quota", "usage", "ban", "unban", "bans", "operator"),
 )
 """In the order in which one comes to need them; what is not named stands behind."""
 
@@ -45,7 +46,7 @@ class About(commands.Cog):
     @app_commands.command(name="help", description="How to make pictures with this bot.")
     async def help(self, interaction: Interaction) -> None:
         """Show how it is used."""
-        usable = [command for command in self._client.tree.get_commands() if _is_for(command, interaction)]
+        usable = [command for command in self._client.tree.get_commands() if self._is_for(command, interaction)]
         usable.sort(key=lambda command: (_place(command.name), command.name))
         ways = [
             (menu.name, "Right-click a message with pictures, then Apps.")
@@ -69,6 +70,13 @@ class About(commands.Cog):
             ),
         )
 
+    def _is_for(self, command: _AnyCommand, interaction: Interaction) -> bool:
+        """Tell whether somebody can use a command here, as far as the bot's and Discord's defaults say."""
+        if command.extras.get(FOR_OPERATORS):
+            return interaction.user.id in self._client.services.settings.operator_ids
+        needed = command.default_permissions
+        return needed is None or (interaction.guild is not None and interaction.permissions >= needed)
+
     def _prices(self) -> list[tuple[str, int]]:
         catalogue = self._services.catalogue
         return [
@@ -76,12 +84,6 @@ class About(commands.Cog):
             for spec in catalogue.available()
             for option in [spec.options.get("resolution")]
         ]
-
-
-def _is_for(command: _AnyCommand, interaction: Interaction) -> bool:
-    """Tell whether Discord offers a command to this person here, as far as its defaults say."""
-    needed = command.default_permissions
-    return needed is None or (interaction.guild is not None and interaction.permissions >= needed)
 
 
 def _place(name: str) -> int:

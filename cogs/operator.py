@@ -12,7 +12,7 @@ from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.operator_desk import MOST_ALLOWED, REASON_LIMIT, Allowance, Changed, ServerStands
 from bot.panels import put
 from bot.presses import Submitted, on_choice, on_press, on_submit
-from bot.rights import check_operator
+from bot.rights import FOR_OPERATORS, check_operator
 from bot.ui import operator_ids as ids
 from bot.ui.card import Card
 from bot.ui.operator import (
@@ -42,6 +42,7 @@ class Operator(commands.Cog):
         allowed_installs=app_commands.AppInstallationType(guild=True, user=False),
         allowed_contexts=app_commands.AppCommandContext(guild=True, dm_channel=True, private_channel=False),
         default_permissions=discord.Permissions(administrator=True),
+        extras={FOR_OPERATORS: True},
     )
 
     def __init__(self, client: BotClient) -> None:

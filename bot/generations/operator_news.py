@@ -100,7 +100,14 @@ class OperatorNews:
 
     async def begin(self) -> None:
         """Close the gate if it was closed when the process before ended."""
-        found = await self._database.look(lambda tx: GenerationsRepository(tx).memory.fact(GATE_FACT))
+
+        async def look(tx: Connection) -> tuple[tuple[str, int] | None, tuple[str, int] | None]:
+            memory = GenerationsRepository(tx).memory
+            return await memory.fact(GATE_FACT), await memory.fact(CREDITS_FACT)
+
+        found, reading = await self._database.look(look)
+        if reading is not None:
+            self._judged_ms = reading[1]  # that was then: the next reading is judged
         if found is None:
             return
         self._gate = gate = _Gate(**json.loads(found[0]))

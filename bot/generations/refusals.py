@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from bot.credits.quota_rules import Bounds, LimitScope
 from bot.errors import BotError
+from bot.generations.states import FailureCode
 
 
 class Refused(BotError):
@@ -52,7 +53,7 @@ class NotAllowedHere(Refused):
 class ServerPaused(Refused):
     """The operator has paused the server; also why what was not submitted there is given back."""
 
-    code = "server_paused"
+    code = FailureCode.SERVER_PAUSED
 
     @property
     def user_message(self) -> str:

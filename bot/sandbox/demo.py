@@ -7,7 +7,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -79,7 +79,8 @@ _WELCOME = """
 
     {folder}
 
-  Mia is a member, Ada the server's admin: "Viewing as" at the top switches between them.
+  Mia is a member, Ada the server's admin, who runs the bot as well: "Viewing as" at the top switches
+  between them.
   Nothing leaves this machine and no credits are real. Ctrl-C ends it.
 """
 
@@ -152,6 +153,9 @@ async def open_demo(
             page, channel, mia, ada = await stack.enter_async_context(
                 _channel(sandbox, client, port, folder / "references", news)
             )
+            # Ada runs the bot as well: her id is not known before she is there.
+            operated = config.model_copy(update={"operator_ids": frozenset({ada.id})})
+            client.services = replace(client.services, settings=operated)
             yield Demo(page.url, core, rivya, sandbox, config, references, page, channel, mia, ada)
 
 

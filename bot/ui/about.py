@@ -58,7 +58,7 @@ def help_card(
         gap(),
         _listed(commands),
         gap(line=True) if managing else None,
-        lines("**To manage this server**", _listed(managing)) if managing else None,
+        lines("**To manage the bot**", _listed(managing)) if managing else None,
         gap(line=True),
         _prices(models),
         gap(line=True),

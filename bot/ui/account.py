@@ -21,6 +21,7 @@ _BACK_BECAUSE = {
     FailureCode.NOT_ACKNOWLEDGED: "not taken",
     FailureCode.REFERENCE_REFUSED: "an image could not be used",
     FailureCode.RESTORED: "it was not sent",
+    FailureCode.SERVER_PAUSED: "the bot's operator paused me here",
     FailureCode.INTERNAL: "something went wrong on my side",
     FailureCode.OVERDUE: "the picture never came",
     FailureCode.CREATE_UNKNOWN: "the picture never came",

@@ -58,8 +58,7 @@ def offers(catalogue: Catalogue, preferences: Preferences) -> dict[str, list[Off
     spec = _spec(catalogue, preferences)
     found: dict[str, list[Offered]] = {
         "model": [
-            Offered(model.id, model.label, f"{in_credits(_least(catalogue, model))} a picture")
-            for model in catalogue.available()
+            Offered(model.id, model.label, f"{_cost(catalogue, model)} a picture") for model in catalogue.available()
         ]
     }
     prices = catalogue.prices(spec.id)
@@ -95,12 +94,7 @@ def preferences_card(catalogue: Catalogue, preferences: Preferences, styles: Seq
                 f"{title} …",
                 ids.prefer(name),
                 [
-                    discord.SelectOption(
-                        label=label(
-                            f"The bot's usual · {usual[name]}" if usual[name] else "The bot's usual", _LABEL_LIMIT
-                        ),
-                        value=USUAL,
-                    ),
+                    _usual_option(usual[name], offered[name]),
                     *(
                         discord.SelectOption(
                             label=label(offer.words, _LABEL_LIMIT), value=offer.value, description=offer.about
@@ -279,5 +273,18 @@ def _model_words(catalogue: Catalogue, chosen: str | None, spec: ModelSpec) -> s
     return f"**{name}**, which can't be had right now; {spec.label} then"
 
 
-def _least(catalogue: Catalogue, spec: ModelSpec) -> int:
-    return min(catalogue.prices(spec.id).values())
+def _usual_option(usual: str, offered: Sequence[Offered]) -> discord.SelectOption:
+    """Return the option that takes a preference back, with what the bot's usual value costs where that is named."""
+    same = next((offer for offer in offered if usual in {offer.value, offer.words}), None)
+    named = same.words if same is not None else usual
+    return discord.SelectOption(
+        label=label(f"The bot's usual · {named}" if named else "The bot's usual", _LABEL_LIMIT),
+        value=USUAL,
+        description=same.about if same is not None else None,
+    )
+
+
+def _cost(catalogue: Catalogue, spec: ModelSpec) -> str:
+    """Return what one picture costs by a model, by its least where sizes differ."""
+    prices = set(catalogue.prices(spec.id).values())
+    return f"{'' if len(prices) == 1 else 'from '}{in_credits(min(prices))}"

@@ -19,7 +19,7 @@ from tests.ui_limits import units
 MENDED = "Use the usual resolution · 3 credits"
 COMMANDS = {
     *("imagine", "cancel", "history", "show", "queue", "credits", "preferences", "tray", "privacy", "about", "help"),
-    *("setup", "settings", "ban", "unban", "bans", "quota", "usage"),
+    *("setup", "settings", "ban", "unban", "bans", "quota", "usage", "operator"),
 }
 MENUS = {"Use as reference", "Add to my tray"}
 

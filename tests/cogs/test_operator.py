@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import discord
 import pytest
 import pytest_asyncio
 from simcord import SetupError
 from sqlalchemy import text
 
+from bot.generations.protocols import Notice, NoticeKind
 from bot.ui import operator_ids as ids
 from tests.cogs.conftest import DiscordWorld, labels_of, png, selects_of, text_of
 from tests.cogs.results import filled_in, made, more
@@ -76,6 +78,38 @@ async def said(world: DiscordWorld, who: Any, name: str, **options: Any) -> str:
 async def logged(world: DiscordWorld) -> list[Any]:
     async with world.database.read() as tx:
         return list(await tx.execute(text("SELECT * FROM operator_log ORDER BY id")))
+
+
+async def test_it_is_registered_for_servers_and_for_direct_messages_with_the_bot(world: DiscordWorld) -> None:
+    command = world.client.tree.get_command("operator")
+    assert command is not None
+    payload = command.to_dict(world.client.tree)
+    assert (payload["contexts"], payload["integration_types"]) == ([0, 1], [0])
+    assert payload["default_member_permissions"] == discord.Permissions(administrator=True).value
+
+
+# --- what they are told ---
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "words"),
+    [
+        (
+            NoticeKind.LOW,
+            {"free_credits": 150, "days_left": 1.2, "pace_credits_per_day": 125.0, "pace_days": 7},
+            "**The account runs low: 150 credits left, enough for about a day.**",
+        ),
+        (NoticeKind.LOW, {"free_credits": -8, "days_left": None, "pace_days": 1}, "low: 0 credits left.**"),
+        (NoticeKind.CLOSED, {"code": "api_key_revoked"}, "**The key was revoked: I have stopped painting.**"),
+        (NoticeKind.CLOSED, {"code": "something_new"}, "refuses the account (something_new)"),
+        (NoticeKind.OPENED, {"code": "api_scope_denied", "since_ms": 1_000}, "<t:1:R>: the key lacked a scope."),
+    ],
+)
+async def test_a_direct_message(world: DiscordWorld, kind: NoticeKind, facts: dict[str, Any], words: str) -> None:
+    await world.delivery.tell_operator(world.alice.id, Notice(kind, 5_000, facts), nonce="operator-1")
+    (message,) = world.direct_messages(world.alice)
+    assert words in text_of(message)
+    assert "/operator status" in text_of(message)
 
 
 # --- looking ---
@@ -304,3 +338,8 @@ async def test_hostile_names(world: DiscordWorld, operator: Any, name: str) -> N
     form = await world.click(operator, card.response, "Set allowance")
     assert 1 <= len(form.modal["title"]) <= 45
     assert "\u202e" not in form.modal["title"]
+
+
+async def test_help_names_it_to_operators_alone(world: DiscordWorld, operator: Any) -> None:
+    shown = [await world.slash(who, "help") for who in (operator, world.member("boss", administrator=True))]
+    assert ["**/operator**" in text_of(one.response) for one in shown] == [True, False]

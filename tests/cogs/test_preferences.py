@@ -31,7 +31,7 @@ async def test_the_panel_says_how_it_stands_and_changes_in_place(discord_world: 
     assert "Model: the bot's usual, Nano Banana Pro" in text_of(shown.response)
     assert "Who sees my pictures: the bot's usual, everyone in the channel" in text_of(shown.response)
     assert offered(shown.response, "resolution") == {
-        "usual": "The bot's usual · 1K",
+        "usual": "The bot's usual · 1K · 8 credits a picture",
         "1K": "1K · 8 credits a picture",
         "2K": "2K · 8 credits a picture",
         "4K": "4K · 8 credits a picture",

@@ -182,6 +182,21 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("grant_left", "INSERT INTO grants_left VALUES (2, 1, NULL, 8)", "has 2, which is no grant"),
     ("quota_log", "UPDATE quota_log SET value_after = '{\"credits\": 5}'", "Entry 1 of quota log line 1 (grant)"),
     ("quota_log", "UPDATE quota_log SET action = 'refund'", "is a grant over 30 credits"),
+    (
+        "operator_log",
+        "INSERT INTO guild_limits (guild_id, paused_at_ms, pause_reason) VALUES (5, 1, '')",
+        "Server 5 is allowed what the settings say and is paused, but by the operator's log it is allowed what the",
+    ),
+    (
+        "operator_log",
+        "INSERT INTO operator_log VALUES (1, 7, 'pause', 5, '{}', '{}', '', 'x', 1)",
+        "something was set for server 5, but nothing is",
+    ),
+    (
+        "notice_stuck",
+        "INSERT INTO operator_notices (operator_id, kind, facts, created_at_ms) VALUES (7, 'low', '{}', 1)",
+        "Operator 7 was to be told (low)",
+    ),
     ("adjust_legs", "UPDATE entries SET amount_credits = 1 WHERE id = 5", "Adjustment 5 is over 1"),
     ("grant_overdrawn", "UPDATE entries SET amount_credits = 5 WHERE id = 1", "Of grant 1 over 5 credits 8 are used"),
     ("grant_overdrawn", f"{NEW_LEG} (12, 1, {GUILD}, 1, -20, {NOW_MS + 3})", "Of grant 1 over 30 credits -12"),

@@ -21,7 +21,8 @@ from bot.storage import open_database
 from tests.clocks import TestClock
 
 TOKEN = "MTE0NzQ4NzQ4NzQ4NzQ4NzQ4NzQ.GaBcDe.abcdefghijklmnopqrstuvwxyz0123456789AB"
-NAMES = ["token", "application", "key", "scopes", "model", "credits", "database", "data folder", "disk space"]
+NAMES = ["token", "application", "key", "scopes", "model", "credits", "database", "data folder", "disk space",
+         "operators"]  # fmt: skip
 
 
 class Discord:
@@ -74,6 +75,7 @@ def settings(discord: Discord, rivya: RivyaSandbox, tmp_path: Path) -> Callable[
             "rivya_base_url": rivya.url,
             "database_url": f"sqlite+aiosqlite:///{tmp_path / 'bot.db'}",
             "data_dir": str(tmp_path / "data"),
+            "operator_ids": "71, 72",
         }
         return load_settings(None, **(values | changed))
 
@@ -116,6 +118,13 @@ async def test_all_is_well(look: Look, rivya: RivyaSandbox, tmp_path: Path) -> N
     assert checks["credits"].found == "41 left, enough for 5 pictures"
     assert "made at the first start" in checks["database"].found
     assert os.listdir(tmp_path / "data") == []  # noqa: PTH208 - a path is not to be waited for in an async function
+
+
+async def test_somebody_is_to_be_told(look: Look) -> None:
+    assert (await look())["operators"].found == "2 have /operator and are told"
+    check = (await look(operator_ids=""))["operators"]
+    assert check.ok is None
+    assert "OPERATOR_IDS" in check.advice
 
 
 async def test_nothing_is_bought_or_stored(look: Look, rivya: RivyaSandbox, tmp_path: Path) -> None:

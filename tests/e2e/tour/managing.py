@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.generations.protocols import Notice, NoticeKind
+from bot.ui.notices import notice_card
 from bot.ui.setup import welcome_card
 from tests.e2e.tour.camera import Tour
 from tests.e2e.tour.members import LIGHTHOUSE
@@ -89,4 +91,21 @@ async def spending(tour: Tour) -> None:
     await tour.private("usage-find", "What was booked")
 
 
-WALKS = (moderating, setting_up, spending)
+async def operating(tour: Tour) -> None:
+    """The desk of who runs the bot."""
+    page, demo = tour.page, tour.demo
+    await page.command("imagine", prompt=LIGHTHOUSE, aspect_ratio="4:3")
+    await tour.painted(LIGHTHOUSE)
+    await page.view_as("Ada")
+    await page.command("operator status")
+    await page.press("Read again")
+    await tour.private("operator", "Banana Lovers")
+    guild = str(demo.channel.guild.id)
+    await tour.slash(demo.ada, "operator allowance", server=guild, credits="8000", reason="A larger server now")
+    await tour.slash(demo.ada, "operator server", server=guild)
+    await tour.private("operator-server", "8,000", "Pause")
+    low = {"free_credits": 700, "days_left": 2.6, "pace_credits_per_day": 270.0, "pace_days": 7}
+    await tour.card("operator-low", notice_card(Notice(NoticeKind.LOW, 0, low)), "low")
+
+
+WALKS = (operating, moderating, setting_up, spending)
