@@ -24,6 +24,7 @@ from benchmarks.table import as_text, lines_of
 
 RESULTS = Path(__file__).parent / "results"
 ACCEPT = "accept"
+GROWTH = "growth"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,11 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    names = (*ROWS, ACCEPT)
+    names = (*ROWS, ACCEPT, GROWTH)
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure the bot beside a baseline bot, each in a process of its own, against sandboxes of Discord "
-        "and Rivya. Takes about 20 minutes, and wants the machine to itself.",
+        "and Rivya. Takes about 25 minutes, and wants the machine to itself.",
         epilog=f"Rows: {', '.join(names)}. What they mean stands in docs/performance.md.",
     )
     parser.add_argument("rows", nargs="*", metavar="row", help="only these (default: all)")
@@ -76,9 +77,9 @@ async def _measure(rows: Sequence[str], scale: Scale, seed: int) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="bench-images-") as folder:
         pictures = await asyncio.to_thread(make_pictures, Path(folder), large_bytes=scale.large_bytes, seed=seed)
         for row in rows:
-            if row == ACCEPT:
-                _say("accept: ours")
-                rounds[row] = {OURS: [await _accept(scale)], BASELINE: []}
+            if row in {ACCEPT, GROWTH}:
+                _say(f"{row}: ours")
+                rounds[row] = {OURS: [await _alone(row, scale)], BASELINE: []}
                 continue
             found = rounds[row] = {OURS: [], BASELINE: []}
             for number in range(1, (scale.memory_rounds if row == "memory" else scale.rounds) + 1):
@@ -105,15 +106,20 @@ async def _measure(rows: Sequence[str], scale: Scale, seed: int) -> dict[str, An
     }
 
 
-async def _accept(scale: Scale) -> Figures:
+async def _alone(row: str, scale: Scale) -> Figures:
+    """Measure what only our bot has, in a process of its own."""
+    module, numbers = {
+        ACCEPT: ("benchmarks.accepting", (scale.accepts, scale.entries)),
+        GROWTH: ("benchmarks.growing", scale.growth),
+    }[row]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.accepting", str(scale.accepts), str(scale.entries)),
+        *(sys.executable, "-m", module, *map(str, numbers)),
         stdout=asyncio.subprocess.PIPE,
         cwd=Path(__file__).parents[1],
     )
     answer, _ = await process.communicate()
     if process.returncode:
-        raise RuntimeError("benchmarks.accepting has failed")
+        raise RuntimeError(f"{module} has failed")
     figures: Figures = json.loads(answer)
     return figures
 

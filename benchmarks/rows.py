@@ -38,13 +38,34 @@ class Scale:
     accepts: int
     entries: int
     """Ledger entries that are there already when accepting is measured again."""
+    growth: tuple[int, int, int, int]
+    """Entries, members and rules of a large server, and how often each question is asked."""
     poll_every_s: float = 5.0
     """Of the baseline."""
 
 
-FULL = Scale("full", 2, 1, 500, 12.0, 5.0, 150, 5.0, (6.0, 12.0), 30_000_000, 10, 2, 1, 300, 100_000)
-QUICK = Scale("quick", 1, 1, 100, 5.0, 3.0, 60, 5.0, (6.0, 12.0), 30_000_000, 3, 1, 1, 100, 20_000)
-TINY = Scale("tiny", 1, 1, 4, 0.3, 0.2, 5, 20.0, (0.3, 0.5), 100_000, 2, 1, 1, 5, 100, 0.2)
+FULL = Scale(
+    "full",
+    2,
+    1,
+    500,
+    12.0,
+    5.0,
+    150,
+    5.0,
+    (6.0, 12.0),
+    30_000_000,
+    10,
+    2,
+    1,
+    300,
+    100_000,
+    (5_000_000, 50_000, 200, 200),
+)
+QUICK = Scale(
+    "quick", 1, 1, 100, 5.0, 3.0, 60, 5.0, (6.0, 12.0), 30_000_000, 3, 1, 1, 100, 20_000, (200_000, 50_000, 200, 100)
+)
+TINY = Scale("tiny", 1, 1, 4, 0.3, 0.2, 5, 20.0, (0.3, 0.5), 100_000, 2, 1, 1, 5, 100, (200, 20, 10, 3), 0.2)
 SCALES = {scale.name: scale for scale in (FULL, QUICK, TINY)}
 
 
@@ -179,4 +200,4 @@ ROWS: dict[str, Callable[[Setting], Awaitable[Figures]]] = {
     "memory": memory,
     "references": references,
 }
-"""Measured for both bots; ``accept`` is for ours alone and stands in its own module."""
+"""Measured for both bots; ``accept`` and ``growth`` are for ours alone and stand in modules of their own."""

@@ -39,7 +39,8 @@ SCHEMA: dict[str, Any] = {
         "rounds": {"type": "object"},
     },
 }
-"""Of the file that is written. ``ratio`` is ours over the baseline's: under 1 ours is better."""
+"""Of the file that is written. ``ratio`` is ours over the baseline's: under 1 ours is better. Of growth it is a large
+server's over an empty one's."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,19 @@ MEASURES = (
 )
 
 
+GROWTH = (
+    ("credits_ms", "/credits", "ms"),
+    ("explain_ms", "/quota explain", "ms"),
+    ("accept_ms", "check and hold", "ms"),
+    ("accept_during_audit_ms", "check and hold, during an audit", "ms"),
+    ("usage_s", "/usage of a month", "s"),
+    ("audit_s", "audit", "s"),
+    ("start_s", "start: the file checked, all read", "s"),
+    ("size_mb", "the database", "MB"),
+)
+"""What is asked of an empty and of a large server: its name among the figures, our words, its unit."""
+
+
 def lines_of(rounds: dict[str, dict[str, list[Figures]]]) -> list[dict[str, Any]]:
     """Return a line per measure from ``rounds[row][bot]``: medians, and the median of the rounds' ratios."""
     lines = []
@@ -134,12 +148,28 @@ def lines_of(rounds: dict[str, dict[str, list[Figures]]]) -> list[dict[str, Any]
                         "ratio": None,
                     }
                 )
+    for figures in rounds.get("growth", {}).get(OURS, []):
+        lines += _growth_lines(figures)
     return lines
+
+
+def _growth_lines(figures: Figures) -> list[dict[str, Any]]:
+    """Return how an empty server and a large one compare: the ratio is the large one's over the empty one's."""
+
+    def line(measure: str, unit: str, value: float, ratio: float | None = None) -> dict[str, Any]:
+        return {"row": "growth", "measure": measure, "unit": unit, "ours": value, "baseline": None, "ratio": ratio}
+
+    entries = f"{figures['entries']:,} entries"
+    lines = []
+    for name, words, unit in GROWTH:
+        empty, large = figures[name]["empty"], figures[name]["large"]
+        lines += [line(f"{words}, empty", unit, empty), line(f"{words}, {entries}", unit, large, large / empty)]
+    return [*lines, line(f"migrating {entries} from before the totals", "s", figures["migrated_s"])]
 
 
 def as_text(lines: list[dict[str, Any]]) -> str:
     """Return the table for a terminal."""
-    form = "{:<16} {:<46} {:>10} {:>10} {:>7}  {}"
+    form = "{:<16} {:<50} {:>10} {:>10} {:>7}  {}"
     head = form.format("", "", "ours", "baseline", "ratio", "")
     body = [
         form.format(

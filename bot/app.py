@@ -18,7 +18,6 @@ from bot.generations.account import ProviderAccount
 from bot.generations.courier import Courier
 from bot.generations.engine import Engine
 from bot.generations.erasing import Eraser
-from bot.generations.everyone import EveryonesCredits, EveryonesRule
 from bot.generations.gallery import Gallery
 from bot.generations.house import House
 from bot.generations.house_log import HouseLog
@@ -64,7 +63,6 @@ class Core:
     gallery: Gallery
     preferences: PreferencesBook
     house: House
-    everyones: EveryonesCredits
     privacy: Privacy
     quotas: QuotaDesk
     operator: OperatorDesk
@@ -248,7 +246,6 @@ async def build_core(
         gallery=Gallery(database, clock),
         preferences=PreferencesBook(database, clock),
         house=House(database, clock),
-        everyones=EveryonesRule(database, clock, default_credits=settings.member_credits_per_month),
         usage=UsageBook(database, clock),
         privacy=Privacy(database=database, store=store, eraser=eraser, tray=tray, clock=clock),
         quotas=QuotaDesk(database, spending, clock),

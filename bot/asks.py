@@ -12,7 +12,7 @@ import structlog
 
 from bot.client import Interaction, say, taken_up
 from bot.command_rights import Person
-from bot.credits.rules import Spender
+from bot.credits.quota_rules import Spender
 from bot.generations.values import Origin, Place, RequestView, Standing
 from bot.ui import ids
 from bot.ui.card import Card

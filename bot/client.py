@@ -22,7 +22,6 @@ from bot.command_rights import CommandRights
 from bot.config import Settings
 from bot.credits.quotas import QuotaExceeded
 from bot.errors import BotError, ReferenceRefused, StorageDown
-from bot.generations.everyone import EveryonesCredits
 from bot.generations.gallery import Gallery
 from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
@@ -95,8 +94,6 @@ class Services:
     usage: UsageBook
     quotas: QuotaDesk
     operator: OperatorDesk
-    everyones: EveryonesCredits | None = None
-    """What each member may spend; None: /setup does not ask for it."""
 
 
 class BotClient(commands.Bot):

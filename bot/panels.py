@@ -8,11 +8,15 @@ from typing import Any
 import discord
 
 from bot.client import CannotDo, Interaction, Services, say
-from bot.generations.rules import HouseRules
+from bot.generations.house_rules import HouseRules
+from bot.generations.quota_changes import Change
+from bot.generations.quota_desk import ChangeRefused, Done, Preview
 from bot.rights import lacking_in
 from bot.ui.card import Card
 from bot.ui.gallery import lacks_words
+from bot.ui.quotas import change_card
 from bot.ui.settings import POSTED_IN, Stands
+from bot.ui.words import in_credits, model_label
 
 _NOBODY = discord.AllowedMentions.none()
 
@@ -57,6 +61,8 @@ async def stands_of(services: Services, guild: discord.Guild) -> Stands:
     _, banned = await services.house.bans(guild.id, limit=0)
     posted = {rules.log_channel_id, settings.gallery_channel_id, settings.reports_channel_id} - {None}
     catalogue = services.catalogue
+    usual = catalogue.get(rules.usual_model(catalogue) or catalogue.default.id)
+    size = usual.options.get("resolution")
     return Stands(
         name=guild.name,
         rules=rules,
@@ -67,12 +73,63 @@ async def stands_of(services: Services, guild: discord.Guild) -> Stands:
         channels=frozenset(one for one in rules.channels if guild.get_channel(one) is not None),
         roles=frozenset(one for one in _roles_of(rules) if guild.get_role(one) is not None),
         models={spec.id: spec.label for spec in catalogue.available()},
-        usual_model=catalogue.get(rules.usual_model(catalogue) or catalogue.default.id).label,
+        usual_model=usual.label,
+        usual_credits=catalogue.price_credits(usual.id, size.default if size is not None else None),
+        quotas=await services.quotas.overview(guild.id),
     )
 
 
 def _roles_of(rules: HouseRules) -> tuple[int, ...]:
     return (*rules.roles_allowed, *rules.roles_denied)
+
+
+async def change_or_ask(
+    services: Services,
+    interaction: Interaction,
+    guild: discord.Guild,
+    change: Change,
+    *,
+    name: str = "everyone",
+    preview: Preview | None = None,
+) -> Done | None:
+    """Change who may spend what, or ask first where the change is large; None: it was asked about.
+
+    ``name`` is whom it is for, as a button says it. Raises CannotDo with why it can't be made.
+    """
+    if change.is_large:
+        await ask(services, interaction, guild, change, name=name, preview=preview)
+        return None
+    try:
+        return await services.quotas.change(guild.id, change, by=interaction.user.id, event_id=str(interaction.id))
+    except ChangeRefused as error:
+        raise CannotDo(user_message=error.user_message) from error
+
+
+async def ask(
+    services: Services,
+    interaction: Interaction,
+    guild: discord.Guild,
+    change: Change,
+    *,
+    name: str,
+    preview: Preview | None,
+    asked: bool = True,
+) -> None:
+    """Keep a change, and show what would come of it with the button that makes it. ``asked``: it was to be made."""
+    draft_id = await services.quotas.keep(guild.id, change, by=interaction.user.id)
+    await say(
+        interaction,
+        view=change_card(change, draft_id, name=name, label_of=model_label, preview=preview, asked=asked),
+    )
+
+
+async def everyone_chosen(services: Services, interaction: Interaction, guild: discord.Guild) -> str | None:
+    """Set what each member may spend, as it was chosen in a panel; returns what to say, None where it was asked."""
+    chosen = int((values_of(interaction) or ["0"])[0])
+    change = await services.quotas.for_everyone(guild.id, chosen, reason="chosen in a panel")
+    preview = await services.quotas.preview(guild.id, change.rule) if change.is_large else None
+    done = await change_or_ask(services, interaction, guild, change, preview=preview)
+    return None if done is None else f"Each member may spend {in_credits(chosen)} a month now."
 
 
 async def put(interaction: Interaction, card: Card) -> None:

@@ -229,7 +229,6 @@ def client_over(core: Core, settings: Settings, fetcher: Fetcher) -> BotClient:
         gallery=core.gallery,
         preferences=core.preferences,
         house=core.house,
-        everyones=core.everyones,
         privacy=core.privacy,
         quotas=core.quotas,
         operator=core.operator,

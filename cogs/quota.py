@@ -14,14 +14,10 @@ from pydantic import ValidationError
 from bot.asks import spender_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.credits.quota_repository import values_of
-from bot.credits.rules import ALL_MODELS, Scope
+from bot.credits.quota_rules import ALL_MODELS, Scope
 from bot.credits.windows import Period, zone_names
 from bot.generations.quota_changes import (
-    MOST_CREDITS,
-    MOST_DAYS,
     MOST_GRANTED,
-    MOST_RUNNING,
-    REASON_LIMIT,
     Change,
     GrantChange,
     RefundChange,
@@ -31,67 +27,18 @@ from bot.generations.quota_changes import (
     merged,
 )
 from bot.generations.quota_desk import ChangeRefused, Preview
+from bot.panels import ask, change_or_ask
 from bot.presses import on_press
+from bot.quota_options import CHECK, CREDITS, MORE, WHOM, WHY, Channel, Days, Given, Text, taking
 from bot.rights import managed
-from bot.rivya.catalogue import MODELS
 from bot.ui import ids
 from bot.ui.choices import models_of_rule_choices, refund_choices, zone_choices
-from bot.ui.quotas import change_card, changed_card, explain_card, left_card, log_card, rules_card
+from bot.ui.quotas import changed_card, explain_card, left_card, log_card, rules_card
+from bot.ui.words import model_label
 
 C = TypeVar("C")
 
 _NOBODY = discord.AllowedMentions.none()
-_PERIODS = [
-    app_commands.Choice(name="a day", value="day"),
-    app_commands.Choice(name="a week", value="week"),
-    app_commands.Choice(name="a month", value="month"),
-    app_commands.Choice(name="no limit on credits", value="none"),
-]
-_SIZES = [app_commands.Choice(name=size, value=size) for size in MODELS[0].options["resolution"].choices]
-_Text = app_commands.Range[str, 1, REASON_LIMIT]
-_Credits = app_commands.Range[int, 0, MOST_CREDITS]
-_Running = app_commands.Range[int, 0, MOST_RUNNING]
-_Count = app_commands.Range[int, 1, 4]
-_Days = app_commands.Range[int, 1, MOST_DAYS]
-
-_WHOM = {
-    "role": "For a role.",
-    "member": "For one member.",
-    "channel": "For a channel: what all may spend there together.",
-    "newer_than_days": "For members who joined less than so many days ago; it only tightens.",
-    "whole_server": "For the whole server: what all may spend together.",
-}
-_WHAT = {
-    "credits": "How many credits; 0: none.",
-    "per": "By the day, the week or the month; or no limit.",
-    "running": "Requests in work at the same time.",
-    "resolution": "The highest resolution.",
-    "models": "The models allowed: ids with commas between, or all.",
-    "count": "The most pictures of one request.",
-}
-
-
-class _Place(app_commands.Transformer):
-    """A channel in which pictures can be asked for, whether the bot sees it or not; a forum stands for its posts."""
-
-    @property
-    def type(self) -> discord.AppCommandOptionType:
-        """What Discord offers."""
-        return discord.AppCommandOptionType.channel
-
-    @property
-    def channel_types(self) -> list[discord.ChannelType]:
-        """Of which kinds."""
-        kinds = discord.ChannelType
-        return [kinds.text, kinds.news, kinds.voice, kinds.stage_voice, kinds.forum]
-
-    async def transform(self, _interaction: discord.Interaction[Any], value: Any, /) -> app_commands.AppCommandChannel:
-        """Take it as it came."""
-        channel: app_commands.AppCommandChannel = value
-        return channel
-
-
-_Channel = app_commands.Transform[app_commands.AppCommandChannel, _Place]
 
 
 class Quota(commands.Cog):
@@ -106,6 +53,7 @@ class Quota(commands.Cog):
     )
 
     def __init__(self, client: BotClient) -> None:
+        self._services = client.services
         self._desk = client.services.quotas
         self._catalogue = client.services.catalogue
         self._default_credits = client.services.settings.member_credits_per_month
@@ -127,11 +75,11 @@ class Quota(commands.Cog):
 
     async def _rules(self, guild: discord.Guild, page: int) -> discord.ui.LayoutView:
         book = await self._desk.book(guild.id)
-        return rules_card(book, guild.name, page, default_credits=self._default_credits, label_of=self._label_of)
+        return rules_card(book, guild.name, page, default_credits=self._default_credits, label_of=model_label)
 
     @quota.command(name="explain", description="What a member may spend, rule by rule, and which limit binds.")
     @app_commands.describe(member="Whom to look at.", channel="Where they would ask; here, if you don't say.")
-    async def explain(self, interaction: Interaction, member: discord.User, channel: _Channel | None = None) -> None:
+    async def explain(self, interaction: Interaction, member: discord.User, channel: Channel | None = None) -> None:
         """Show how a member stands."""
         guild = managed(interaction)
         situation = await self._desk.explain(spender_of(member, guild.id, channel or interaction.channel))
@@ -139,8 +87,9 @@ class Quota(commands.Cog):
             situation,
             user_id=member.id,
             default_credits=self._default_credits,
-            label_of=self._label_of,
+            label_of=model_label,
             member=isinstance(member, discord.Member),
+            house_models=(await self._services.house.rules(guild.id)).models,
         )
         await say(interaction, view=card)
 
@@ -159,91 +108,46 @@ class Quota(commands.Cog):
 
     async def _log(self, guild: discord.Guild, page: int) -> discord.ui.LayoutView:
         shown, page, pages = await self._desk.history(guild.id, page)
-        return log_card(shown, page, pages, label_of=self._label_of)
+        return log_card(shown, page, pages, label_of=model_label)
 
     # --- rules ---
 
     @quota.command(name="set", description="Set what everyone, a role, a member, a channel or the server may spend.")
-    @app_commands.describe(**_WHOM, **_WHAT, reason="Why; it stands in the log.")
-    @app_commands.choices(per=_PERIODS, resolution=_SIZES)
-    async def set_rule(
-        self,
-        interaction: Interaction,
-        credits: _Credits | None = None,  # noqa: A002 - the option's name
-        per: str | None = None,
-        role: discord.Role | None = None,
-        member: discord.User | None = None,
-        channel: _Channel | None = None,
-        newer_than_days: _Days | None = None,
-        whole_server: bool = False,
-        running: _Running | None = None,
-        resolution: str | None = None,
-        models: str | None = None,
-        count: _Count | None = None,
-        reason: _Text | None = None,
-    ) -> None:
+    @taking(CREDITS, WHOM, MORE, WHY)
+    async def set_rule(self, interaction: Interaction, given: Given) -> None:
         """Set a rule at once, or ask first where it is a large change; what is not said stays as it is."""
         guild = managed(interaction)
-        scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
-        said = {"credits": credits, "per": per, "running": running, "resolution": resolution, "count": count}
-        change = await self._rule_change(guild, scope, subject_id, said, models, reason)
+        change, name = await self._rule_change(guild, given)
         preview = await self._desk.preview(guild.id, change.rule) if change.is_large else None
         await self._change(interaction, guild, change, name, preview)
 
     @quota.command(name="preview", description="What a rule would change, for all and for one member; nothing is set.")
-    @app_commands.describe(**_WHOM, **_WHAT, check="How this member would stand then.")
-    @app_commands.choices(per=_PERIODS, resolution=_SIZES)
-    async def preview(
-        self,
-        interaction: Interaction,
-        credits: _Credits | None = None,  # noqa: A002 - the option's name
-        per: str | None = None,
-        role: discord.Role | None = None,
-        member: discord.User | None = None,
-        channel: _Channel | None = None,
-        newer_than_days: _Days | None = None,
-        whole_server: bool = False,
-        running: _Running | None = None,
-        resolution: str | None = None,
-        models: str | None = None,
-        count: _Count | None = None,
-        check: discord.User | None = None,
-    ) -> None:
+    @taking(CREDITS, WHOM, MORE, CHECK)
+    async def preview(self, interaction: Interaction, given: Given) -> None:
         """Show what would come of a rule, with a button that sets it."""
         guild = managed(interaction)
-        scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
-        said = {"credits": credits, "per": per, "running": running, "resolution": resolution, "count": count}
-        change = await self._rule_change(guild, scope, subject_id, said, models, None)
-        looked_at = check or member
-        place = channel or interaction.channel
+        change, name = await self._rule_change(guild, given)
+        looked_at, place = given["check"] or given["member"], given["channel"] or interaction.channel
         spender = spender_of(looked_at, guild.id, place) if looked_at is not None else None
         preview = await self._desk.preview(guild.id, change.rule, spender)
-        await self._ask(interaction, guild, change, name, preview, asked=False)
+        await ask(self._services, interaction, guild, change, name=name, preview=preview, asked=False)
 
     @quota.command(name="remove", description="Remove a rule; what the other rules say holds then.")
-    @app_commands.describe(**_WHOM, reason="Why; it stands in the log.")
-    async def remove(
-        self,
-        interaction: Interaction,
-        role: discord.Role | None = None,
-        member: discord.User | None = None,
-        channel: _Channel | None = None,
-        newer_than_days: _Days | None = None,
-        whole_server: bool = False,
-        reason: _Text | None = None,
-    ) -> None:
+    @taking(WHOM, WHY)
+    async def remove(self, interaction: Interaction, given: Given) -> None:
         """Ask whether a rule is to be removed."""
         guild = managed(interaction)
-        scope, subject_id, name = _whom(role, member, channel, newer_than_days, whole_server=whole_server)
+        scope, subject_id, name = _whom(given)
         found = await self._desk.rule(guild.id, scope, subject_id)
         if found is None:
             raise CannotDo(user_message="There is no such rule. /quota list shows those that there are.")
-        change = RuleRemoval(scope=scope, subject_id=subject_id, before=values_of(found.rule), reason=reason or "")
+        reason = given["reason"] or ""
+        change = RuleRemoval(scope=scope, subject_id=subject_id, before=values_of(found.rule), reason=reason)
         await self._change(interaction, guild, change, name, None)
 
     @quota.command(name="timezone", description="By which clocks this server's days, weeks and months begin.")
     @app_commands.describe(zone="For example Europe/Berlin.", reason="Why; it stands in the log.")
-    async def set_zone(self, interaction: Interaction, zone: str, reason: _Text | None = None) -> None:
+    async def set_zone(self, interaction: Interaction, zone: str, reason: Text | None = None) -> None:
         """Set the time zone."""
         guild = managed(interaction)
         await self._change(interaction, guild, _valid(ZoneChange, name=zone, reason=reason or ""), "", None)
@@ -262,8 +166,8 @@ class Quota(commands.Cog):
         interaction: Interaction,
         member: discord.User,
         amount: app_commands.Range[int, 1, MOST_GRANTED],
-        reason: _Text | None = None,
-        expires_in_days: _Days | None = None,
+        reason: Text | None = None,
+        expires_in_days: Days | None = None,
     ) -> None:
         """Grant at once, or ask first where it is much."""
         guild = managed(interaction)
@@ -281,7 +185,7 @@ class Quota(commands.Cog):
         self,
         interaction: Interaction,
         picture: str,
-        reason: _Text,
+        reason: Text,
         amount: app_commands.Range[int, 1] | None = None,
         member: discord.User | None = None,
     ) -> None:
@@ -299,7 +203,7 @@ class Quota(commands.Cog):
             done = await self._desk.confirm(guild.id, match["draft_id"], by=interaction.user.id)
         except ChangeRefused as error:
             raise CannotDo(user_message=error.user_message) from error
-        card = changed_card(done.line, label_of=self._label_of, repeated=done.repeated)
+        card = changed_card(done.line, label_of=model_label, repeated=done.repeated)
         await interaction.response.edit_message(view=card, allowed_mentions=_NOBODY)
 
     async def leave_pressed(self, interaction: Interaction, _match: re.Match[str]) -> None:
@@ -310,67 +214,38 @@ class Quota(commands.Cog):
     async def _change(
         self, interaction: Interaction, guild: discord.Guild, change: Change, name: str, preview: Preview | None
     ) -> None:
-        if change.is_large:
-            await self._ask(interaction, guild, change, name, preview, asked=True)
-            return
-        try:
-            done = await self._desk.change(guild.id, change, by=interaction.user.id, event_id=str(interaction.id))
-        except ChangeRefused as error:
-            raise CannotDo(user_message=error.user_message) from error
-        await say(interaction, view=changed_card(done.line, label_of=self._label_of, repeated=done.repeated))
+        done = await change_or_ask(self._services, interaction, guild, change, name=name, preview=preview)
+        if done is not None:
+            await say(interaction, view=changed_card(done.line, label_of=model_label, repeated=done.repeated))
 
-    async def _ask(
-        self,
-        interaction: Interaction,
-        guild: discord.Guild,
-        change: Change,
-        name: str,
-        preview: Preview | None,
-        *,
-        asked: bool,
-    ) -> None:
-        draft_id = await self._desk.keep(guild.id, change, by=interaction.user.id)
-        card = change_card(change, draft_id, name=name, label_of=self._label_of, preview=preview, asked=asked)
-        await say(interaction, view=card)
-
-    async def _rule_change(
-        self,
-        guild: discord.Guild,
-        scope: Scope,
-        subject_id: int,
-        said: dict[str, Any],
-        models: str | None,
-        reason: str | None,
-    ) -> RuleChange:
+    async def _rule_change(self, guild: discord.Guild, given: Given) -> tuple[RuleChange, str]:
+        """Return the change that was asked for, and whom it is for, as a button says it."""
+        scope, subject_id, name = _whom(given)
         found = await self._desk.rule(guild.id, scope, subject_id)
         before = found.rule if found is not None else None
-        given = {name: said[name] for name in ("running", "resolution", "count") if said[name] is not None}
-        if models is not None:
-            given["models"] = self._models(models)
-        per, number = said["per"], said["credits"]
+        said = {name: given[name] for name in ("running", "resolution", "count") if given[name] is not None}
+        if given["models"] is not None:
+            said["models"] = self._models(given["models"])
+        per, number = given["per"], given["credits"]
         if per == Period.NONE:
             if number is not None:
                 raise CannotDo(user_message="Say how many credits, or that there is no limit on them: not both.")
-            given |= {"period": Period.NONE, "credits": None}
+            said |= {"period": Period.NONE, "credits": None}
         elif per is not None or number is not None:
             stands = before.period if before is not None and before.period is not Period.NONE else None
             number = number if number is not None else (before.credits if before is not None else None)
             if number is None:
                 raise CannotDo(user_message="Say how many credits, too.")
-            given |= {"period": per or stands or Period.MONTH, "credits": number}
-        if not given:
+            said |= {"period": per or stands or Period.MONTH, "credits": number}
+        if not said:
             raise CannotDo(user_message="Say what is allowed: credits, a resolution, models, how many.")
-        return merged(before, scope, subject_id, given, reason or "")
+        return merged(before, scope, subject_id, said, given.get("reason") or ""), name
 
     def _models(self, typed: str) -> Sequence[str]:
         names = [name.strip() for name in typed.split(",") if name.strip()]
         if "all" in names or ALL_MODELS in names:
             return [ALL_MODELS]
         return [self._catalogue.get(name).id for name in dict.fromkeys(names)]  # BadOption says which there are
-
-    def _label_of(self, model: str) -> str:
-        known = {spec.id: spec.label for spec in MODELS}
-        return known.get(model, model)
 
     # --- what is offered while somebody types ---
 
@@ -399,15 +274,9 @@ class Quota(commands.Cog):
         return refund_choices(found, typed, now_ms=int(interaction.created_at.timestamp() * 1000))
 
 
-def _whom(
-    role: discord.Role | None,
-    member: discord.User | None,
-    channel: app_commands.AppCommandChannel | None,
-    days: int | None,
-    *,
-    whole_server: bool,
-) -> tuple[Scope, int, str]:
+def _whom(given: Given) -> tuple[Scope, int, str]:
     """Return whom a rule is for, and their name for a button; nobody in particular is everyone."""
+    role, member, channel, days = (given[name] for name in ("role", "member", "channel", "newer_than_days"))
     chosen: list[tuple[Scope, int, str]] = []
     if role is not None:
         # The role that everybody has is no role to Discord's members.
@@ -418,7 +287,7 @@ def _whom(
         chosen.append((Scope.CHANNEL, channel.id, f"#{channel.name}"))
     if days is not None:
         chosen.append((Scope.NEWCOMER, days, f"members of less than {days} days"))
-    if whole_server:
+    if given["whole_server"]:
         chosen.append((Scope.SERVER, 0, "the whole server"))
     if len(chosen) > 1:
         raise CannotDo(user_message="A rule is for one of them: a role, a member, a channel, newcomers, or the server.")

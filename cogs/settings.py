@@ -11,7 +11,9 @@ from discord.ext import commands
 
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.house import SettingRefused
-from bot.panels import check_channels, check_posting, put, stands_of, values_of
+from bot.generations.quota_changes import ZoneChange
+from bot.generations.quota_desk import ChangeRefused
+from bot.panels import check_channels, check_posting, everyone_chosen, put, stands_of, values_of
 from bot.presses import Submitted, on_choice, on_press, on_submit
 from bot.rights import managed
 from bot.ui import ids
@@ -23,7 +25,10 @@ from bot.ui.settings import (
     settings_card,
     words_form,
     words_refused_card,
+    zone_form,
+    zone_refused_card,
 )
+from bot.ui.text import plain
 
 _PAGE_OF = {
     "channels": Page.WHERE,
@@ -85,6 +90,11 @@ class Settings(commands.Cog):
                     raise CannotDo(user_message="One of these roles is gone. Nothing was changed.")
                 if name == "roles_denied" and guild.id in value:
                     warning = "That excludes everyone."
+            case "credits":
+                said = await everyone_chosen(self._services, interaction, guild)
+                if said is not None:
+                    await self._show(interaction, Page.CREDITS, said)
+                return
             case "models":
                 value = self._known(values)
             case "default_model":
@@ -134,6 +144,28 @@ class Settings(commands.Cog):
             await say(interaction, view=words_refused_card(error, typed))
             return
         await self._show(interaction, Page.WORDS, f"{len(rules.terms) or 'No'} blocked words now.")
+
+    # --- the server's clocks ---
+
+    async def zone_pressed(self, interaction: Interaction, _match: re.Match[str]) -> None:
+        """Open the form of the time zone."""
+        guild = managed(interaction)
+        overview = await self._services.quotas.overview(guild.id)
+        await interaction.response.send_modal(zone_form(overview.time_zone))
+
+    async def zone_sent(self, interaction: Interaction, _match: re.Match[str], submitted: Submitted) -> None:
+        """Set the time zone that was written."""
+        guild, typed = managed(interaction), submitted.text("zone")
+        change = ZoneChange(name=typed[:60])
+        try:
+            done = await self._services.quotas.change(
+                guild.id, change, by=interaction.user.id, event_id=str(interaction.id)
+            )
+        except ChangeRefused as error:
+            await say(interaction, view=zone_refused_card(error, typed))
+            return
+        zone = (done.line.after or {})["time_zone"]
+        await self._show(interaction, Page.CREDITS, f"The clocks of {plain(zone, 60)} count now.")
 
     # --- the gallery, and where reports go ---
 
@@ -193,6 +225,8 @@ async def setup(client: BotClient) -> None:
     on_press(client, ids.SETTING_CLEAR, cog.cleared)
     on_press(client, ids.WORDS, cog.words_pressed)
     on_submit(client, ids.WORDS_FORM, cog.words_sent)
+    on_press(client, ids.ZONE, cog.zone_pressed)
+    on_submit(client, ids.ZONE_FORM, cog.zone_sent)
     on_choice(client, ids.GALLERY_CHANNEL, cog.gallery_chosen)
     on_choice(client, ids.REPORTS_CHANNEL, cog.reports_chosen)
     on_press(client, ids.NO_GALLERY, cog.no_gallery_pressed)

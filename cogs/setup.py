@@ -9,14 +9,13 @@ import structlog
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client import BotClient, CannotDo, Interaction, say
-from bot.panels import check_channels, check_posting, put, stands_of, values_of
+from bot.client import BotClient, Interaction, say
+from bot.panels import check_channels, check_posting, everyone_chosen, put, stands_of, values_of
 from bot.presses import on_choice, on_press
 from bot.rights import managed
 from bot.searching import UNREACHED
 from bot.ui import ids
 from bot.ui.card import Card
-from bot.ui.house_log import allowance_words
 from bot.ui.setup import setup_card, welcome_card
 
 log = structlog.get_logger(__name__)
@@ -32,7 +31,6 @@ class Setup(commands.Cog):
     def __init__(self, client: BotClient) -> None:
         self._services = client.services
         self._house = client.services.house
-        self._everyones = client.services.everyones
         self._welcoming: set[int] = set()
 
     @app_commands.command(name="setup", description="Set the bot up in this server: where, how much, where to log.")
@@ -63,13 +61,10 @@ class Setup(commands.Cog):
                 await self._house.change(guild.id, by=by, log_channel_id=channel_id)
                 said = f"The log is <#{channel_id}> now."
             case _:
-                if self._everyones is None:
-                    raise CannotDo(user_message="This is set by the bot's operator.")
-                warning = None
-                allowance = await self._everyones.set_everyone_credits(
-                    guild.id, int(values[0]), by=by, event_id=str(interaction.id)
-                )
-                said = f"Each member may spend {allowance_words(allowance.credits, allowance.period)} now."
+                answer = await everyone_chosen(self._services, interaction, guild)
+                if answer is None:  # it is large: they were asked
+                    return
+                warning, said = None, answer
         await put(interaction, await self._panel(guild, " ".join(part for part in (said, warning) if part)))
 
     async def cleared(self, interaction: Interaction, match: re.Match[str]) -> None:
@@ -84,13 +79,7 @@ class Setup(commands.Cog):
         await put(interaction, await self._panel(guild, said))
 
     async def _panel(self, guild: discord.Guild, said: str | None = None) -> Card:
-        stands = await stands_of(self._services, guild)
-        catalogue = self._services.catalogue
-        allowance = await self._everyones.everyone_credits(guild.id) if self._everyones is not None else None
-        usual = catalogue.get(stands.rules.usual_model(catalogue) or catalogue.default.id)
-        size = usual.options.get("resolution")
-        price = catalogue.price_credits(usual.id, size.default if size is not None else None)
-        return setup_card(stands, allowance, picture_credits=price, said=said)
+        return setup_card(await stands_of(self._services, guild), said=said)
 
     # --- the welcome ---
 

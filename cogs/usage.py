@@ -22,7 +22,7 @@ from bot.rights import managed
 from bot.ui import ids
 from bot.ui.charts import Charts
 from bot.ui.usage import CHART_FILE, SHOWN, chart_of, file_card, times, trace_card, usage_card
-from bot.ui.words import grouped
+from bot.ui.words import grouped, model_label
 
 _NOBODY = discord.AllowedMentions.none()
 _PERIODS: Final = [
@@ -46,7 +46,6 @@ class UsageCog(commands.Cog, name="Usage"):
     def __init__(self, client: BotClient) -> None:
         self._client = client
         self._book = client.services.usage
-        self._catalogue = client.services.catalogue
         self._charts = Charts(client.services.store.root / "charts")
 
     @app_commands.command(
@@ -113,7 +112,7 @@ class UsageCog(commands.Cog, name="Usage"):
         await interaction.edit_original_response(view=card, attachments=files, allowed_mentions=_NOBODY)
 
     def _models(self, usage: Usage) -> dict[str, str]:
-        return {str(key): self._catalogue.get(str(key)).label for key in usage.sums[By.MODEL] if key is not None}
+        return {str(key): model_label(str(key)) for key in usage.sums[By.MODEL] if key is not None}
 
     async def _drawn(self, guild: discord.Guild, usage: Usage, by: By, models: Mapping[str, str]) -> bytes | None:
         if not usage.most(By.MODEL):
@@ -134,8 +133,11 @@ class UsageCog(commands.Cog, name="Usage"):
         guild = managed(interaction)
         await interaction.response.defer(ephemeral=True, thinking=True)
         period, form = _of(match), match["form"]
+        zone = await self._book.zone_of(guild.id)
         try:
-            rows = await read(self._book.charges(guild.id, period), members={}, channels=_channel_names(guild))
+            rows = await read(
+                self._book.charges(guild.id, period), members={}, channels=_channel_names(guild), zone=zone
+            )
         except TooMany as error:
             raise CannotDo(
                 user_message=f"That is more than {grouped(MOST_CHARGES)} charges. Choose a shorter time."
@@ -145,7 +147,7 @@ class UsageCog(commands.Cog, name="Usage"):
         if form == "csv":
             content = await asyncio.to_thread(as_csv, rows)
         else:
-            content = await asyncio.to_thread(as_json, rows, guild_id=guild.id, period=period)
+            content = await asyncio.to_thread(as_json, rows, guild_id=guild.id, period=period, zone=zone)
         if len(content) > interaction.filesize_limit:
             name, content = f"{name}.zip", await asyncio.to_thread(_zipped, name, content)
         if len(content) > interaction.filesize_limit:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from bot.credits.ledger import Captured, Ledger
+from bot.credits.quota_rules import Spender
 from bot.credits.quotas import SpendingPolicy, hold_all, look_up
-from bot.credits.rules import Spender
 from bot.storage import Connection
+from bot.storage.quota_tables import totals
 from bot.storage.tables import deliveries, pictures, requests
 
 UNLIMITED = SpendingPolicy(None, None, None)
@@ -133,3 +134,11 @@ async def _settle(tx: Connection, picture_id: str) -> None:
     states = await tx.scalars(select(pictures.c.state).where(pictures.c.request_id == request_id))
     if set(states) <= {"fetched", "failed", "cancelled", "lost"}:
         await tx.execute(update(requests).where(requests.c.id == request_id).values(state="settled"))
+
+
+async def used(tx: Connection, scope: str, subject_id: int, since_ms: int) -> int:
+    """Return what the running totals say was used by an account or channel, in a guild, or by all (0)."""
+    query = select(func.coalesce(func.sum(totals.c.used_credits), 0)).where(
+        totals.c.scope == scope, totals.c.subject_id == subject_id, totals.c.quarter_ms >= since_ms
+    )
+    return int(await tx.scalar(query))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.credits.quota_repository import QuotaRepository
-from bot.credits.rules import Rule, Scope
+from bot.credits.quota_rules import Rule, Scope
 from bot.credits.windows import Period
 from bot.storage import Connection, Database
 

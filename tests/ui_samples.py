@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bot.credits.ledger import Balance
+from bot.credits.quota_rules import Limit
 from bot.credits.quotas import LimitScope, QuotaExceeded
 from bot.credits.repository import Entry
-from bot.credits.rules import Limit
 from bot.credits.windows import Period, Window
 from bot.errors import ReferenceRefused
 from bot.generations.protocols import PostFile

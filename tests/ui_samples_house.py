@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from bot.credits.quota_repository import LogLine as QuotaLine
 from bot.credits.windows import Period
 from bot.errors import BotError
-from bot.generations.everyone import Allowance
 from bot.generations.house import SettingRefused
+from bot.generations.house_rules import HouseRules
 from bot.generations.protocols import LogLine
+from bot.generations.quota_desk import Allowance, ChangeRefused, Overview
 from bot.generations.refusals import (
     AgeRestrictedOnly,
     Banned,
@@ -24,12 +26,20 @@ from bot.generations.refusals import (
     TermBlocked,
 )
 from bot.generations.repository import BanRow, ChangeRow, GuildRow
-from bot.generations.rules import HouseRules
 from bot.rivya import Catalogue
 from bot.ui import cards, ids
 from bot.ui.bans import ban_form, banned_card, bans_card, unbanned_card
 from bot.ui.house_log import log_card
-from bot.ui.settings import Page, Stands, page_card, settings_card, words_form, words_refused_card
+from bot.ui.settings import (
+    Page,
+    Stands,
+    page_card,
+    settings_card,
+    words_form,
+    words_refused_card,
+    zone_form,
+    zone_refused_card,
+)
 from bot.ui.setup import setup_card, welcome_card
 from tests.ui_samples import ARABIC, HOSTILE, LONGEST, NOW_MS, S, Sample, picture, request
 
@@ -45,7 +55,7 @@ BIG = 2**62
 def stands(**values: Any) -> Stands:
     base: dict[str, Any] = {
         "name": "Art & Craft", "rules": HouseRules(), "settings": GuildRow(20, None, None, 0, 0), "models": MODELS,
-        "usual_model": "Nano Banana Pro",
+        "usual_model": "Nano Banana Pro", "quotas": Overview(Allowance(160, Period.MONTH, own=False)),
     }  # fmt: skip
     return Stands(**(base | values))
 
@@ -54,6 +64,7 @@ SET_UP = stands(
     rules=SET, settings=GuildRow(20, 33, 34, NOW_MS, 10), open_reports=2, banned=3,
     lacking={32: ["gone"], 33: [], 34: ["Send Messages", "Attach Files"]}, channels=frozenset({30, 31}),
     roles=frozenset({50, 51, 52}), usual_model="Nano Banana",
+    quotas=Overview(Allowance(500, Period.MONTH, own=True), "Europe/Berlin", 12, 2),
 )  # fmt: skip
 
 
@@ -86,6 +97,15 @@ def changes(reason: str = "rude prompts, twice") -> list[ChangeRow]:
     ]
 
 
+def quota_line(action: str, subject_id: int, **values: Any) -> QuotaLine:
+    base: dict[str, Any] = {
+        "id": 17, "guild_id": 20, "actor_id": 12, "action": action, "scope": "member" if subject_id else "everyone",
+        "subject_id": subject_id, "before": None, "after": None, "reason": "a start", "entry_id": None, "event_id": "e",
+        "created_at_ms": NOW_MS,
+    }  # fmt: skip
+    return QuotaLine(**(base | values))
+
+
 def log_lines() -> list[LogLine]:
     shown = request(picture(1, S.PAINTING), message_id=40, guild_id=20, place_guild_id=20)
     return [
@@ -95,6 +115,9 @@ def log_lines() -> list[LogLine]:
         LogLine(NOW_MS, request=replace(shown, prompt=HOSTILE)),
         LogLine(NOW_MS, change=changes()[0]),
         LogLine(NOW_MS, change=changes()[3]),
+        LogLine(NOW_MS, quota=quota_line("set", 0, after={"period": "month", "credits": 160})),
+        LogLine(NOW_MS, quota=quota_line("grant", 11, after={"credits": 40}, reason=HOSTILE[:200])),
+        LogLine(NOW_MS, quota=quota_line("refund", -3, after={"credits": 8})),
         LogLine(NOW_MS, words="502 lines are left out here: I could not post to this channel for a while."),
     ]
 
@@ -141,10 +164,10 @@ def house_samples() -> dict[str, Sample]:
     plain("banned", lambda: banned_card(ban(), again=False))
     plain("banned-again", lambda: banned_card(ban(reason="", expires_at_ms=None), again=True))
     plain("unbanned", lambda: unbanned_card(11, stood=True))
-    plain("setup", lambda: setup_card(stands(), Allowance(160, Period.MONTH, own=False), picture_credits=8))
-    own = Allowance(500, Period.MONTH, own=True)
-    plain("setup-set", lambda: setup_card(SET_UP, own, picture_credits=8, said="The log is <#32> now."))
-    plain("setup-without-credits", lambda: setup_card(replace(SET_UP, name=HOSTILE), None, picture_credits=8))
+    unknown = ChangeRefused(user_message="I don't know the time zone “Berlinn”. Did you mean Europe/Berlin or UTC?")
+    plain("settings-zone-refused", lambda: zone_refused_card(unknown, "Berlinn"))
+    plain("setup", lambda: setup_card(stands()))
+    plain("setup-set", lambda: setup_card(SET_UP, said="The log is <#32> now."))
     plain("welcome", lambda: welcome_card(allowed=True))
     plain("welcome-not-allowed", lambda: welcome_card(allowed=False, operator="Anna (anna@example.org)"))
     plain("house-log", lambda: log_card(log_lines()))
@@ -168,7 +191,8 @@ def house_longest() -> dict[str, Sample]:
         worst = stands(
             name=prompt, rules=rules, settings=GuildRow(BIG, BIG + 1, BIG + 2, 0, 0), open_reports=10**6, banned=10**6,
             lacking=lacking, channels=frozenset(ids_of), roles=frozenset(ids_of), usual_model=prompt,
-            models=dict.fromkeys(MODELS, prompt),
+            models=dict.fromkeys(MODELS, prompt), usual_credits=1,
+            quotas=Overview(Allowance(10**9, Period.DAY, own=True), prompt[:60], 250, 250),
         )  # fmt: skip
         many = [replace(one, id=BIG, guild_id=BIG, changed_by=BIG) for one in changes(prompt[:500])]
         many[2] = replace(
@@ -180,7 +204,8 @@ def house_longest() -> dict[str, Sample]:
         error = BotError("x", user_message=prompt[:200])
         draws: dict[str, Any] = {
             **{f"page-{page}": lambda p=page, w=worst, m=many: page_card(p, w, changes=m, said=None) for page in Page},
-            "setup": lambda w=worst: setup_card(w, Allowance(10**9, Period.DAY, own=True), picture_credits=1),
+            "setup": lambda w=worst: setup_card(w, said="The log is where you said."),
+            "zone-refused": lambda e=error, p=prompt: zone_refused_card(e, p),
             "log": lambda told=lines: log_card(told),
             "bans": lambda b=bans, p=prompt: bans_card(b, 10**6, {BIG: p}, offset=8, said="The ban is lifted."),
             "words-refused": lambda e=error, p=prompt: words_refused_card(e, p[:3900]),
@@ -194,6 +219,7 @@ def house_longest() -> dict[str, Sample]:
 
 FORMS = {
     "words": lambda: words_form(SET.terms),
+    "zone": lambda: zone_form("America/Argentina/ComodRivadavia"),
     "words-none": lambda: words_form(()),
     "ban": lambda: ban_form(BIG, HOSTILE),
 }

@@ -7,8 +7,8 @@ from datetime import UTC
 from typing import Any
 
 from bot.credits.quota_repository import LogLine, SetRule, values_of
+from bot.credits.quota_rules import Applied, Limit, LimitScope, Rule, Scope, Spender, Used
 from bot.credits.quotas import Situation
-from bot.credits.rules import Applied, Limit, LimitScope, Rule, Scope, Spender, Used
 from bot.credits.windows import Period, day_of, month_of
 from bot.generations.quota_changes import GrantChange, RuleChange, RuleRemoval
 from bot.generations.quota_desk import Over, Preview, RuleBook
@@ -93,6 +93,11 @@ def quota_samples() -> dict[str, Sample]:
     plain(
         "explain-new",
         lambda: quotas.explain_card(situation(*RULES, used=9, joined_at_ms=NOW_MS), user_id=ALICE, **wide),
+    )
+    both = situation(replace(EVERYONE, models=("nano-banana", "nano-banana-2")))
+    plain(
+        "explain-models",
+        lambda: quotas.explain_card(both, user_id=ALICE, house_models=("nano-banana", "nano-banana-pro"), **wide),
     )
     plain("explain-none", lambda: quotas.explain_card(situation(used=160), user_id=ALICE, **wide))
     free = situation(Rule(Scope.MEMBER, ALICE, period=Period.NONE))

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from bot.app import Core, build_core
 from bot.config import Settings, load_settings
 from bot.credits.audit import AuditReport, audit
-from bot.credits.rules import Spender
+from bot.credits.quota_rules import Spender
 from bot.generations.protocols import (
     DeliveryError,
     DeliveryFault,

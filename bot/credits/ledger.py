@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from bot.credits.quota_rules import Limit
 from bot.credits.repository import CreditsRepository, Entry, Leg
-from bot.credits.rules import Limit
 from bot.credits.windows import Period
 from bot.storage import Connection
 
@@ -192,11 +192,6 @@ class Ledger:
         """Book on the operator's loss account what was (or may have been) paid for nothing."""
         if amount_credits:
             await self._adjust("loss", amount_credits, picture_id=picture_id, reason=reason)
-
-    async def book_variance(self, amount_credits: int, *, picture_id: str, reason: str) -> None:
-        """Book on the operator's variance account what the provider took and nobody was charged."""
-        if amount_credits:
-            await self._adjust("variance", amount_credits, picture_id=picture_id, reason=reason)
 
     async def refund(self, picture_id: str, amount_credits: int, *, actor: str, reason: str, open_since_ms: int) -> int:
         """Give back credits that a picture cost; returns the refund's id.

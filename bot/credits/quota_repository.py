@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 
+from bot.credits.quota_rules import Rule, Scope
 from bot.credits.repository import rule_of
-from bot.credits.rules import Rule, Scope
 from bot.storage import Connection
 from bot.storage.quota_tables import quota_drafts, quota_log, quota_rules
 from bot.storage.tables import guild_settings
@@ -188,6 +188,11 @@ class QuotaRepository:
         """Return what an event has changed already."""
         row = (await self._connection.execute(_LOG_OF_EVENT, {"event": event_id})).one_or_none()
         return _line(row) if row is not None else None
+
+    async def lines_by_id(self, *line_ids: int) -> list[LogLine]:
+        """Return lines by their ids, in no order."""
+        rows = await self._connection.execute(select(quota_log).where(quota_log.c.id.in_(line_ids)))
+        return [_line(row) for row in rows]
 
     async def latest(self, guild_id: int, *, limit: int, offset: int) -> tuple[list[LogLine], int]:
         """Return lines of a server's log, newest first, and how many there are."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from bot.credits.ledger import Balance, Ledger, Purse
+from bot.credits.quota_rules import Applied, Bounds, Limit, LimitScope, Rule, Spender, Used, tightest
 from bot.credits.repository import CreditsRepository, Sums
-from bot.credits.rules import Applied, Bounds, Limit, LimitScope, Rule, Spender, Used, tightest
 from bot.credits.windows import Period, Window, day_of, month_of, window_of, zone_of
 from bot.errors import BotError
 from bot.storage import Connection

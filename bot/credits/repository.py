@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_column, or_, select, text
 
-from bot.credits.rules import Rule, Scope, Spender
+from bot.credits.quota_rules import Rule, Scope, Spender
 from bot.credits.windows import Period
 from bot.storage import Connection
-from bot.storage.quota_tables import grants_left, totals
+from bot.storage.quota_tables import grants_left
 from bot.storage.tables import account_owners, accounts, entries, forgotten_owners, legs
 
 # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
@@ -66,11 +66,6 @@ _FIND_ACCOUNT = select(account_owners.c.account_id).where(
 )
 _FIND_FORGOTTEN = select(forgotten_owners.c.account_id).where(
     forgotten_owners.c.owner_hash == func.keyed_hash(bindparam("owner"))
-)
-_USED = select(func.coalesce(func.sum(totals.c.used_credits), 0)).where(
-    totals.c.scope == bindparam("scope"),
-    totals.c.subject_id == bindparam("subject_id"),
-    totals.c.quarter_ms >= bindparam("start_ms"),
 )
 _GRANTS_LEFT = (
     select(grants_left.c.grant_id, grants_left.c.left_credits, grants_left.c.expires_at_ms)
@@ -357,26 +352,6 @@ class CreditsRepository:
             select(entries.c.id).where(entries.c.settles_id == capture_id, entries.c.kind == literal_column("'refund'"))
         )
         return list(rows.scalars())
-
-    async def allowance_used(self, account_id: int, start_ms: int) -> int:
-        """Sum what an account has drawn on its allowance since ``start_ms`` (a window's), holds included."""
-        return await self._used("account", account_id, start_ms)
-
-    async def guild_used(self, guild_id: int, start_ms: int) -> int:
-        """Sum what all of a guild's accounts have used since ``start_ms``, whatever was refunded since."""
-        return await self._used("guild", guild_id, start_ms)
-
-    async def channel_used(self, channel_id: int, start_ms: int) -> int:
-        """Sum what was used in a channel and its threads since ``start_ms``, whatever was refunded since."""
-        return await self._used("channel", channel_id, start_ms)
-
-    async def all_used(self, start_ms: int) -> int:
-        """Sum what all accounts have used since ``start_ms``, the operator's losses included."""
-        return await self._used("all", 0, start_ms)
-
-    async def _used(self, scope: str, subject_id: int, start_ms: int) -> int:
-        values = {"scope": scope, "subject_id": subject_id, "start_ms": start_ms}
-        return int(await self._connection.scalar(_USED, values) or 0)
 
     async def grants_left(self, account_id: int, now_ms: int) -> list[GrantLeft]:
         """Return the unexpired grants with something left, soonest expiry first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -93,17 +94,45 @@ def zone_names() -> frozenset[str]:
     return frozenset(available_timezones() - _NO_PLACES)
 
 
+def zones_like(typed: str) -> list[str]:
+    """Return the time zone that is meant, as the only one; else those that may be, the likeliest first.
+
+    Names are taken in any case, with blanks for underscores, and by the city alone ("new york").
+    """
+    names = {_folded(name): name for name in sorted(zone_names(), reverse=True)}
+    wanted = _folded(typed)
+    if wanted in names:
+        return [names[wanted]]
+    # Not of Etc: what is called GMT+2 there is two hours *behind* Greenwich.
+    cities: dict[str, list[str]] = {}
+    for folded, name in names.items():
+        if "/" in name and not name.startswith("Etc/"):
+            cities.setdefault(folded.rpartition("/")[2], []).append(name)
+    if wanted in cities:
+        return sorted(cities[wanted])
+    near = get_close_matches(
+        wanted, [*cities, *(name for name in names if not name.startswith("etc/"))], n=6, cutoff=0.7
+    )
+    found = [name for match in near for name in (cities.get(match) or [names[match]])]
+    # One that is only near is for whoever typed it to confirm: it is never the only one.
+    return [*dict.fromkeys(found), "UTC"] if found else []
+
+
+def _folded(name: str) -> str:
+    return "_".join(name.casefold().replace("_", " ").split())
+
+
 def _around(now_ms: int, zone: tzinfo, first_of: Callable[[date], date], next_of: Callable[[date], date]) -> Window:
     first = first_of(_date(now_ms, zone))
-    start_ms, end_ms = _start_of(first, zone), _start_of(next_of(first), zone)
+    start_ms, end_ms = start_of(first, zone), start_of(next_of(first), zone)
     # Where clocks are put back over midnight, an hour of the day before comes again: it counts for the new day.
     if now_ms >= end_ms:
         following = next_of(first)
-        return Window(end_ms, _start_of(next_of(following), zone))
+        return Window(end_ms, start_of(next_of(following), zone))
     return Window(start_ms, end_ms)
 
 
-def _start_of(day: date, zone: tzinfo) -> int:
+def start_of(day: date, zone: tzinfo) -> int:
     """Return when a day begins: the first moment at which its clocks show it.
 
     Midnight comes twice where clocks are put back over it (the first one counts), and not at all where they are put

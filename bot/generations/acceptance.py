@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import structlog
 
 from bot.clock import Clock
+from bot.credits.quota_rules import Bounds, LimitScope
 from bot.credits.quotas import Given, Situation, SpendingPolicy, hold_all, look_up
-from bot.credits.rules import Bounds, LimitScope
 from bot.errors import ReferenceRefused
 from bot.generations.account import CREDITS_FACT, ProviderAccount
+from bot.generations.house_rules import HouseRules, check_rules
 from bot.generations.refusals import (
     DiskShort,
     MissingPermissions,
@@ -27,7 +28,6 @@ from bot.generations.refusals import (
     TooManyRunning,
 )
 from bot.generations.repository import DraftRow, GenerationsRepository
-from bot.generations.rules import check_rules
 from bot.generations.sources import check_sources
 from bot.generations.states import RequestState
 from bot.generations.store import FileStore
@@ -194,29 +194,30 @@ class Acceptance:
             raise ServerPaused
         rows = GenerationsRepository(tx)
         spec = self._catalogue.get(wanted.model)
-        await check_rules(tx, wanted.request, wanted.origin, spec=spec, now_ms=situation.now_ms)
+        rules = await check_rules(tx, wanted.request, wanted.origin, spec=spec, now_ms=situation.now_ms)
         ours_bytes = await check_sources(tx, wanted.request, wanted.origin, situation.now_ms)
-        self._check_bounds(wanted, situation.bounds)
+        self._check_bounds(wanted, situation.bounds, rules)
         await self._check_room(rows, wanted, situation.bounds, free_bytes, ours_bytes)
         return await hold_all(tx, situation, wanted.prices, provider_left_credits=await _provider_left(rows))
 
-    def _check_bounds(self, wanted: _Wanted, bounds: Bounds) -> None:
-        """Keep to what the server's rules say of models, resolution and count."""
+    def _check_bounds(self, wanted: _Wanted, bounds: Bounds, house: HouseRules) -> None:
+        """Keep to what the server's quotas say of models, resolution and count; offer what its settings take, too."""
         resolution, count = wanted.options.get("resolution"), wanted.request.count
         said = []
         if not bounds.allows_model(wanted.model):
-            labels = [spec.label for spec in self._catalogue.available() if bounds.allows_model(spec.id)]
+            labels = [spec.label for spec in house.models_of(self._catalogue) if bounds.allows_model(spec.id)]
             others = f"You can use {' or '.join(labels)}." if labels else "No other model may be used either."
             said.append(
-                f"By this server's rules you can't use {self._catalogue.get(wanted.model).label} here. {others}"
+                f"By this server's quotas you can't use {self._catalogue.get(wanted.model).label} here. {others} "
+                "Admins see why in /quota explain."
             )
         if not bounds.allows_resolution(resolution):
             said.append(
-                f"By this server's rules your pictures have at most {bounds.resolution} here, not {resolution}."
+                f"By this server's quotas your pictures have at most {bounds.resolution} here, not {resolution}."
             )
         if not bounds.allows_count(count):
             most = "one picture" if bounds.count == 1 else f"{bounds.count} pictures"
-            said.append(f"By this server's rules you can ask for at most {most} at once here, not {count}.")
+            said.append(f"By this server's quotas you can ask for at most {most} at once here, not {count}.")
         if said:
             raise OutOfBounds(bounds, tuple(said))
 

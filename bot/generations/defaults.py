@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from bot.generations.house_rules import HouseRules
 from bot.generations.preferences import Preferences
-from bot.generations.rules import HouseRules
 from bot.generations.values import GenerationRequest
 from bot.rivya import BadOption, Catalogue
 

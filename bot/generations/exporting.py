@@ -226,7 +226,10 @@ def _words(left_out: Sequence[str]) -> str:
 account.json        your accounts: one for each server in which you used the bot ("guild_key"), 0 is your own
 requests-*.json     what you asked for, with pictures, references, and where the result was posted
 credits-*.json      the ledger: what was held, paid, given back and granted
-preferences, styles, drafts, tray_images, reports_made, reports_handled, gallery_posts, servers_set (.json)
+bans, quota_rules, quota_log (.json)
+                    what admins set for you by name: bans from the bot, rules, extra credits and refunds
+preferences, styles, drafts, tray_images, reports_made, reports_handled, gallery_posts, servers_set, bans_made,
+quota_changes_made, setting_changes_made (.json)
                     what their names say, where there is anything
 pictures/           results, as they were made
 references/, tray/  images that you gave

@@ -13,8 +13,8 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import BotError
+from bot.generations.house_rules import MAX_LISTED, MAX_SLOW_MODE_S, HouseRules, check_ban, check_posting
 from bot.generations.repository import BanRow, ChangeRow, GenerationsRepository, LineKind, RequestRow
-from bot.generations.rules import MAX_LISTED, MAX_SLOW_MODE_S, HouseRules, check_ban, check_posting
 from bot.generations.terms import MAX_TERMS, TERM_MAX_CHARS, TERMS_MAX_CHARS, tidied
 from bot.generations.values import Origin
 from bot.storage import Connection, Database

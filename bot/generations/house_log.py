@@ -12,10 +12,12 @@ from typing import Final
 import structlog
 
 from bot.clock import Clock
+from bot.credits.quota_repository import LogLine as QuotaLine
+from bot.credits.quota_repository import QuotaRepository
 from bot.generations.house import THE_BOT, change_rules
+from bot.generations.house_rules import HouseRules
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, LogLine
 from bot.generations.repository import ChangeRow, GenerationsRepository, LineKind, LogLineRow
-from bot.generations.rules import HouseRules
 from bot.generations.values import RequestView
 from bot.generations.views import Gathered, Views
 from bot.storage import Connection, Database
@@ -65,8 +67,8 @@ class HouseLog:
 
     async def _post_message(self, guild_id: int) -> bool:
         """Post one message; returns whether another one may follow."""
-        rules, waiting, gathered, changes = await self._database.look(lambda tx: self._read(tx, guild_id))
-        lines = _told(waiting, self._views.draw(gathered), changes)
+        rules, waiting, gathered, changes, quotas = await self._database.look(lambda tx: self._read(tx, guild_id))
+        lines = _told(waiting, self._views.draw(gathered), changes, quotas)
         if not waiting:
             return False
         ids = [line.id for line in waiting]
@@ -88,15 +90,19 @@ class HouseLog:
 
     async def _read(
         self, tx: Connection, guild_id: int
-    ) -> tuple[HouseRules, list[LogLineRow], Gathered, list[ChangeRow]]:
+    ) -> tuple[HouseRules, list[LogLineRow], Gathered, list[ChangeRow], list[QuotaLine]]:
         rows = GenerationsRepository(tx)
         rules = HouseRules.of(await rows.rules.get(guild_id))
         waiting = await rows.log_lines.next(guild_id, limit=LINES_A_MESSAGE)
         request_ids = [line.ref for line in waiting if line.kind in _OF_REQUESTS and line.ref is not None]
-        change_ids = [int(line.ref) for line in waiting if line.kind == LineKind.CHANGE and line.ref is not None]
+        change_ids, quota_ids = (
+            [int(line.ref) for line in waiting if line.kind == kind and line.ref is not None]
+            for kind in (LineKind.CHANGE, LineKind.QUOTA)
+        )
         found = await rows.requests.some(*request_ids) if request_ids else []
         changes = await rows.rules.changes_by_id(*change_ids) if change_ids else []
-        return rules, waiting, await self._views.gather(tx, found), changes
+        quotas = await QuotaRepository(tx).lines_by_id(*quota_ids) if quota_ids else []
+        return rules, waiting, await self._views.gather(tx, found), changes, quotas
 
     async def _failed(self, guild_id: int, waiting: list[LogLineRow], error: DeliveryError) -> None:
         self._wait(guild_id)
@@ -151,9 +157,12 @@ class HouseLog:
         self._next_try_ms[guild_id] = self._clock.now_ms() + int(wait_s * 1000)
 
 
-def _told(waiting: list[LogLineRow], views: list[RequestView], changes: list[ChangeRow]) -> list[LogLine]:
+def _told(
+    waiting: list[LogLineRow], views: list[RequestView], changes: list[ChangeRow], quotas: list[QuotaLine]
+) -> list[LogLine]:
     view_of = {view.id: view for view in views}
     change_of = {str(change.id): change for change in changes}
+    quota_of = {str(quota.id): quota for quota in quotas}
     told = []
     for line in waiting:
         view = view_of.get(line.ref or "") if line.kind in _OF_REQUESTS else None
@@ -166,6 +175,7 @@ def _told(waiting: list[LogLineRow], views: list[RequestView], changes: list[Cha
                 request=view,
                 hidden=line.kind == LineKind.PRIVATE,
                 change=change,
+                quota=quota_of.get(line.ref or "") if line.kind == LineKind.QUOTA else None,
                 words=line.words,
             )
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
+from bot.credits.quota_rules import Bounds
 from bot.credits.quotas import LimitScope, QuotaExceeded
-from bot.credits.rules import Bounds
 from bot.errors import BotError, ReferenceRefused, StorageDown
 from bot.generations.refusals import (
     MissingPermissions,

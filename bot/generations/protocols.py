@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from bot.credits.quota_repository import LogLine as QuotaLine
 from bot.errors import BotError
 from bot.generations.repository import ChangeRow
 from bot.generations.states import Rung
@@ -94,13 +95,15 @@ class Voided:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One thing that a server's log tells: of a request, of a changed setting, or in words of ours."""
+    """One thing that a server's log tells: of a request, of a changed setting or quota, or in words of ours."""
 
     at_ms: int
     request: RequestView | None = None
     hidden: bool = False
     """A private request of which only is told that it was made."""
     change: ChangeRow | None = None
+    quota: QuotaLine | None = None
+    """A change of who may spend what."""
     words: str | None = None
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from bot.credits.quota_repository import values_of
-from bot.credits.rules import DAY_MS, Rule, Scope
+from bot.credits.quota_rules import DAY_MS, Rule, Scope
 from bot.credits.windows import Period
 
 MOST_CREDITS = 10_000_000

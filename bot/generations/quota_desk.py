@@ -17,9 +17,9 @@ import structlog
 from bot.clock import Clock
 from bot.credits.ledger import Ledger
 from bot.credits.quota_repository import DraftChange, LogLine, QuotaRepository, SetRule, values_of
+from bot.credits.quota_rules import Rule, Scope, Spender
 from bot.credits.quotas import Situation, SpendingPolicy, look_up
-from bot.credits.rules import Rule, Scope, Spender
-from bot.credits.windows import Period, Window, window_of, zone_names, zone_of
+from bot.credits.windows import Period, Window, window_of, zone_of, zones_like
 from bot.errors import BotError
 from bot.generations.quota_changes import (
     MOST_RULES,
@@ -30,8 +30,9 @@ from bot.generations.quota_changes import (
     RuleRemoval,
     ZoneChange,
     change_of,
+    merged,
 )
-from bot.generations.repository import GenerationsRepository, PaidPicture
+from bot.generations.repository import GenerationsRepository, LineKind, PaidPicture
 from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ DRAFT_S = 15 * 60
 LOG_PAGE = 5
 LOOKED_THROUGH = 200
 """Of a server's newest paid pictures so many are looked through while somebody types."""
+_ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9/_+ -]{0,39}")
 _LINK = re.compile(r"https://(?:\w+\.)?discord(?:app)?\.com/channels/\d+/\d+/(?P<message_id>\d{1,20})")
 
 
@@ -55,6 +57,28 @@ class RuleBook:
 
     rules: tuple[SetRule, ...]
     time_zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """So many credits each ``period``; with Period.NONE there is no limit. ``own``: the server's admins set it."""
+
+    credits: int | None
+    period: Period
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What /setup and /settings show of a server's quotas: what each member may spend, by which clocks, how many rules.
+
+    ``model_rules`` are those that say which models may be used.
+    """
+
+    allowance: Allowance
+    time_zone: str = "UTC"
+    rules: int = 0
+    model_rules: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +126,29 @@ class QuotaDesk:
             return RuleBook(tuple(await rows.rules(guild_id)), await rows.time_zone(guild_id))
 
         return await self._database.look(work)
+
+    async def overview(self, guild_id: int) -> Overview:
+        """Return how a server's quotas stand, in short."""
+        book = await self.book(guild_id)
+        rules = [found.rule for found in book.rules]
+        return Overview(
+            self._allowance(next((rule for rule in rules if rule.scope is Scope.EVERYONE), None)),
+            book.time_zone or "UTC",
+            len(rules),
+            sum(rule.models is not None for rule in rules),
+        )
+
+    def _allowance(self, everyones: Rule | None) -> Allowance:
+        if everyones is not None and everyones.period is not None:
+            return Allowance(everyones.credits, everyones.period, own=True)
+        usual = self._spending.member_credits_per_month
+        return Allowance(usual, Period.NONE if usual is None else Period.MONTH, own=False)
+
+    async def for_everyone(self, guild_id: int, credits_a_month: int, *, reason: str) -> RuleChange:
+        """Return the change by which each member may spend so much; what else the rule for everyone says stays."""
+        found = await self.rule(guild_id, Scope.EVERYONE, 0)
+        given = {"period": Period.MONTH, "credits": credits_a_month}
+        return merged(found.rule if found is not None else None, Scope.EVERYONE, 0, given, reason)
 
     async def rule(self, guild_id: int, scope: Scope, subject_id: int) -> SetRule | None:
         """Return one rule."""
@@ -226,6 +273,7 @@ async def _make(tx: Connection, guild_id: int, change: Change, by: int, event_id
     line = await rows.of_event(event_id)
     if line is None:
         raise AssertionError("a line that was just written")
+    await GenerationsRepository(tx).log_lines.add(guild_id, LineKind.QUOTA, now_ms, ref=str(line.id))
     return Done(line)
 
 
@@ -254,13 +302,26 @@ async def _carry_out(tx: Connection, guild_id: int, change: Change, by: int, now
         case RefundChange():
             return await _refund(tx, guild_id, change, now_ms)
         case ZoneChange():
-            if change.name not in zone_names():
-                raise ChangeRefused(user_message="I don't know that time zone. Choose one that is offered as you type.")
+            name = _zone(change.name)
             rows = QuotaRepository(tx)
             before = await rows.time_zone(guild_id)
-            await rows.set_time_zone(guild_id, change.name, set_by=by, now_ms=now_ms)
-            return Scope.SERVER, 0, {"time_zone": before}, {"time_zone": change.name}, None
+            await rows.set_time_zone(guild_id, name, set_by=by, now_ms=now_ms)
+            return Scope.SERVER, 0, {"time_zone": before}, {"time_zone": name}, None
     assert_never(change)
+
+
+def _zone(typed: str) -> str:
+    """Return the time zone that somebody means. Raises ChangeRefused, with those that they may have meant."""
+    found = zones_like(typed)
+    if len(found) == 1:
+        return found[0]
+    # What is no name by its letters is not said again: on a card it might be more than text.
+    said = f"the time zone “{typed.strip()}”" if _ZONE_NAME.fullmatch(typed.strip()) else "that time zone"
+    meant = f" Did you mean {' or '.join(found[:3])}?" if found else ""
+    raise ChangeRefused(
+        user_message=f"I don't know {said}.{meant} They are named after a large city: Europe/Berlin, "
+        "America/New_York, Asia/Kolkata; or UTC."
+    )
 
 
 async def _set(tx: Connection, guild_id: int, change: RuleChange, by: int, now_ms: int) -> _Made:

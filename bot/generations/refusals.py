@@ -28,7 +28,7 @@
 
 from __future__ import annotations
 
-from bot.credits.rules import Bounds, LimitScope
+from bot.credits.quota_rules import Bounds, LimitScope
 from bot.errors import BotError
 from bot.generations.states import FailureCode
 
@@ -198,7 +198,7 @@ class ModelNotAllowed(HouseRule):
     @property
     def user_message(self) -> str:
         """The sentence shown to a person."""
-        return f"{self.model_label} is not used in this server. Choose another model."
+        return f"{self.model_label} is not used in this server. Its admins choose the models in /settings."
 
 
 class PrivateNotAllowed(HouseRule):
@@ -283,7 +283,7 @@ class TooManyRunning(Refused):
         mine = self.scope is LimitScope.MEMBER
         if not self.limit:
             whose = "you may" if mine else "nobody may"
-            return f"By this server's rules {whose} ask for pictures {place}. Its admins can change that."
+            return f"By this server's quotas {whose} ask for pictures {place}. Its admins can change that."
         if self.limit == 1:
             most = f"Only one {'of your requests' if mine else 'request'} may be in work {place} at the same time"
         else:

@@ -10,9 +10,9 @@ import structlog
 
 from bot.clock import Clock
 from bot.credits.ledger import Balance, Ledger
+from bot.credits.quota_rules import Spender
 from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository, Entry
-from bot.credits.rules import Spender
 from bot.generations.acceptance import Acceptance
 from bot.generations.house import note_request
 from bot.generations.repository import GenerationsRepository, RequestRow

@@ -10,10 +10,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from bot.clock import Clock
+from bot.credits.quota_repository import QuotaRepository
+from bot.credits.windows import start_of, zone_of
 from bot.generations.repository import GenerationsRepository
 from bot.generations.repository.usage import BookedRow, ChargeRow, UsageRow
 from bot.storage import Connection, Database, Work
@@ -49,7 +51,7 @@ class Period:
     def each(self, zone: tzinfo) -> list[tuple[date, int, int]]:
         """Return the days, each with when it begins and ends there (it has 23 or 25 hours twice a year)."""
         dates = [self.first + timedelta(days=number) for number in range(self.days + 1)]
-        starts = [int(datetime.combine(day, time(), zone).timestamp() * 1000) for day in dates]
+        starts = [start_of(day, zone) for day in dates]
         return [(dates[n], starts[n], starts[n + 1]) for n in range(self.days)]
 
 
@@ -77,6 +79,8 @@ class Usage:
     """What a server used in a time, in all and by each of ``By``."""
 
     period: Period
+    zone: tzinfo = UTC
+    """By whose clocks the days begin."""
     total: Sum = field(default_factory=Sum)
     sums: Mapping[By, dict[Key, Sum]] = field(default_factory=lambda: {by: defaultdict(Sum) for by in By})
 
@@ -106,7 +110,7 @@ class UsageBook:
 
     async def zone_of(self, guild_id: int) -> tzinfo:
         """Return the time zone in which a server's days begin."""
-        return UTC
+        return zone_of(await self._database.look(lambda tx: QuotaRepository(tx).time_zone(guild_id)))
 
     async def today(self, guild_id: int) -> date:
         """Return the day that it is in a server."""
@@ -114,8 +118,8 @@ class UsageBook:
 
     async def usage(self, guild_id: int, period: Period) -> Usage:
         """Sum up a time of at most MAX_DAYS."""
-        found = Usage(period)
         zone = await self.zone_of(guild_id)
+        found = Usage(period, zone)
         async with self._places:
             cut = await self._database.look(lambda tx: GenerationsRepository(tx).usage.cut())
             for day, since_ms, until_ms in period.each(zone):

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from bot.errors import BotError
@@ -15,8 +15,8 @@ from bot.generations.repository.usage import ChargeRow
 from bot.generations.usage import MOST_CHARGES, Period
 
 COLUMNS: Final = (
-    "held_at", "member_id", "member", "channel_id", "channel", "model", "request", "picture", "state", "private",
-    "price_credits", "charged_credits", "refunded_credits", "used_credits", "hold_entry", "settlement",
+    "held_at", "time_zone", "member_id", "member", "channel_id", "channel", "model", "request", "picture", "state",
+    "private", "price_credits", "charged_credits", "refunded_credits", "used_credits", "hold_entry", "settlement",
     "settlement_entry", "refund_entries", "message",
 )  # fmt: skip
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -30,12 +30,16 @@ class TooMany(BotError):
 
 
 async def read(
-    charges: AsyncIterable[list[ChargeRow]], *, members: Mapping[int, str], channels: Mapping[int, str]
+    charges: AsyncIterable[list[ChargeRow]],
+    *,
+    members: Mapping[int, str],
+    channels: Mapping[int, str],
+    zone: tzinfo = UTC,
 ) -> list[dict[str, Any]]:
-    """Return all charges as rows with ``COLUMNS``; raises TooMany."""
+    """Return all charges as rows with ``COLUMNS``, their times by the clocks of ``zone``; raises TooMany."""
     rows: list[dict[str, Any]] = []
     async for some in charges:
-        rows += await asyncio.to_thread(lambda day: [_row(charge, members, channels) for charge in day], some)
+        rows += await asyncio.to_thread(lambda day: [_row(charge, members, channels, zone) for charge in day], some)
         if len(rows) > MOST_CHARGES:
             raise TooMany
     return rows
@@ -57,13 +61,14 @@ def as_csv(rows: list[dict[str, Any]]) -> bytes:
     return sink.getvalue().encode("utf-8-sig", errors="replace")
 
 
-def as_json(rows: list[dict[str, Any]], *, guild_id: int, period: Period) -> bytes:
+def as_json(rows: list[dict[str, Any]], *, guild_id: int, period: Period, zone: tzinfo = UTC) -> bytes:
     """Return rows as JSON, with what they come to; ids are text, since they are too long for many programs' numbers."""
     return json.dumps(
         {
             "server": str(guild_id),
             "from": period.first.isoformat(),
             "to": period.last.isoformat(),
+            "time_zone": str(zone),
             "used_credits": sum(row["used_credits"] for row in rows),
             "charges": [{name: _text_id(name, row[name]) for name in COLUMNS} for row in rows],
         },
@@ -82,14 +87,15 @@ def cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, int) and abs(value) >= 10**15 else value
 
 
-def _row(charge: ChargeRow, members: Mapping[int, str], channels: Mapping[int, str]) -> dict[str, Any]:
+def _row(charge: ChargeRow, members: Mapping[int, str], channels: Mapping[int, str], zone: tzinfo) -> dict[str, Any]:
     captured = charge.settlement == "capture"
     link = None
     if charge.message_id is not None:
         place = charge.place_guild_id or "@me"
         link = f"https://discord.com/channels/{place}/{charge.message_channel_id}/{charge.message_id}"
     return {
-        "held_at": _time(charge.held_at_ms),
+        "held_at": _time(charge.held_at_ms, zone),
+        "time_zone": str(zone),
         "member_id": charge.user_id,
         "member": members.get(charge.user_id or 0),
         "channel_id": charge.channel_id,
@@ -115,5 +121,5 @@ def _text_id(name: str, value: Any) -> Any:
     return str(value) if name.endswith("_id") and value is not None else value
 
 
-def _time(at_ms: int | None) -> str | None:
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+def _time(at_ms: int | None, zone: tzinfo) -> str | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, zone).isoformat(timespec="seconds")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.credits.ledger import Balance
-from bot.credits.rules import Bounds, Spender
+from bot.credits.quota_rules import Bounds, Spender
 from bot.generations.states import DeliveryState, PictureState, ReferenceState, RequestState
 
 MAX_PICTURES = 4

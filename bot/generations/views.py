@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bot.clock import Clock
 from bot.credits.ledger import Balance
+from bot.credits.quota_rules import Spender
 from bot.credits.quotas import Given, SpendingPolicy, balance_of
-from bot.credits.rules import Spender
 from bot.credits.windows import Period
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import WRITE_OFF_AFTER_S

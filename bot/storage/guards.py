@@ -117,6 +117,18 @@ BEGIN
 END
 """
 
+# Once a member asked to be forgotten nobody (a negative number) stands in their place; all else stays as it was.
+_QUOTA_LOG_NO_UPDATE = """
+CREATE TRIGGER quota_log_no_update BEFORE UPDATE ON quota_log
+WHEN NOT (OLD.scope = 'member' AND OLD.subject_id > 0 AND NEW.subject_id < 0)
+  OR OLD.id IS NOT NEW.id OR OLD.guild_id IS NOT NEW.guild_id OR OLD.actor_id IS NOT NEW.actor_id
+  OR OLD.action IS NOT NEW.action OR OLD.scope IS NOT NEW.scope
+  OR OLD.value_before IS NOT NEW.value_before OR OLD.value_after IS NOT NEW.value_after
+  OR OLD.reason IS NOT NEW.reason OR OLD.entry_id IS NOT NEW.entry_id
+  OR OLD.event_id IS NOT NEW.event_id OR OLD.created_at_ms IS NOT NEW.created_at_ms
+BEGIN SELECT RAISE(ABORT, 'quota_log are append-only'); END
+"""
+
 _GRANT_GIVEN = """
 CREATE TRIGGER entries_grant_given AFTER INSERT ON entries WHEN NEW.kind = 'grant'
 BEGIN
@@ -158,7 +170,8 @@ GUARDS: tuple[str, ...] = (
     _PICTURE_UNPAID.strip(),
     _ATTEMPT_FROZEN.strip(),
     _ATTEMPT_NO_REPLACE.strip(),
-    *_append_only("quota_log", in_the_way="id = NEW.id OR event_id = NEW.event_id"),
+    *_append_only("quota_log", in_the_way="id = NEW.id OR event_id = NEW.event_id")[1:],
+    _QUOTA_LOG_NO_UPDATE.strip(),
     *_append_only("operator_log", in_the_way="id = NEW.id OR event_id = NEW.event_id"),
     _TOTALS.strip(),
     _GRANT_GIVEN.strip(),

@@ -84,7 +84,8 @@ quota_rules = Table(
     CheckConstraint("coalesce(period, running, resolution, models, count) IS NOT NULL", name="something"),
 )
 
-# Who changed what, from what, to what, when and why. Append-only.
+# Who changed what, from what, to what, when and why. Append-only, but for a member's id: once they are forgotten the
+# forgetting's (negative) stands in its place, as on their requests.
 quota_log = Table(
     "quota_log",
     metadata,

@@ -447,11 +447,11 @@ log_lines = Table(
     Column("id", Integer, primary_key=True),
     Column("guild_id", BigInteger, nullable=False),
     Column("kind", String, nullable=False),
-    Column("ref", String),  # the request's id, or the change's
+    Column("ref", String),  # the request's id, the change's, or the quota log's line
     Column("words", Text),
     Column("batch_id", Integer),  # the lines that were first tried in one message
     Column("created_at_ms", BigInteger, nullable=False),
-    CheckConstraint("kind IN ('request', 'private', 'change', 'words')", name="kind"),
+    CheckConstraint("kind IN ('request', 'private', 'change', 'quota', 'words')", name="kind"),
     sqlite_autoincrement=True,
 )
 Index("ix_log_lines_guild", log_lines.c.guild_id, log_lines.c.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.generations.rules import HouseRules
+from bot.generations.house_rules import HouseRules
 from bot.generations.upkeep import REFERENCES_S
 from bot.ui.card import BANANA, Card, fine, gap, lines
 from bot.ui.text import plain

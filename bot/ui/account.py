@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.credits.ledger import Balance
+from bot.credits.quota_rules import LimitScope
 from bot.credits.repository import Entry
-from bot.credits.rules import LimitScope
 from bot.generations.states import FailureCode
 from bot.ui.card import BANANA, Card, bar, fine, gap, lines
 from bot.ui.quota_words import this

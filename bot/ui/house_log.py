@@ -12,8 +12,9 @@ from bot.generations.repository import ChangeRow
 from bot.generations.values import RequestView
 from bot.ui.card import SLATE, TEXT_LIMIT, Card, apart, fine, lines
 from bot.ui.kin import headline, url_of
+from bot.ui.quota_words import line_about, line_words
 from bot.ui.text import plain, units
-from bot.ui.words import counted, duration, in_credits, request_line
+from bot.ui.words import counted, duration, in_credits, model_label, request_line
 
 NAMES: Final = {
     "channels": "Channels",
@@ -71,6 +72,9 @@ def _line(line: LogLine, limit: int) -> str:
         return _request(line.request, hidden=line.hidden, limit=limit)
     if line.change is not None:
         return change_words(line.change, limit)
+    if line.quota is not None:
+        about = line_about(line.quota)
+        return lines(_cut(line_words(line.quota, model_label), limit - units(about) - 1), about)
     return _cut(line.words or "", limit)
 
 
@@ -128,7 +132,7 @@ def _channel(channel_id: int | None) -> str:
 
 
 def _models(models: Sequence[str]) -> str:
-    return ", ".join(plain(model, 40) for model in models) or "all"
+    return ", ".join(plain(model_label(model), 40) for model in models) or "all"
 
 
 def allowance_words(credits_of_each: int | None, period: str) -> str:
@@ -150,7 +154,7 @@ _VALUES: Final[Mapping[str, Callable[[Any], str]]] = {
     "roles_denied": _ids("@&", "none"),
     "age_restricted_only": _switch("yes", "no"),
     "models": _models,
-    "default_model": lambda model: plain(model, 40) if model else "the bot's own",
+    "default_model": lambda model: plain(model_label(model), 40) if model else "the bot's own",
     "private_allowed": _switch("allowed", "not allowed"),
     "slow_mode_s": _slow,
     "log_channel_id": _channel,

@@ -137,7 +137,7 @@ SETTINGS_PAGE: Final = re.compile(r"nbb:set:page:(?P<page>[a-z]{1,12})")
 SETTINGS_GO: Final = re.compile(r"nbb:set:go")
 """A select; its value is a page."""
 SETTING_CHOICE: Final = re.compile(
-    r"nbb:set:pick:(?P<name>channels|roles_allowed|roles_denied|models|default_model|slow_mode_s|log_channel_id)"
+    r"nbb:set:pick:(?P<name>channels|roles_allowed|roles_denied|models|default_model|slow_mode_s|log_channel_id|credits)"
 )
 """A select; its values are what is set."""
 SETTING_SWITCH: Final = re.compile(
@@ -149,6 +149,9 @@ SETUP: Final = re.compile(r"nbb:setup")
 SETUP_CHOICE: Final = re.compile(r"nbb:setup:pick:(?P<name>channels|credits|log)")
 """A select; its values are what is set."""
 SETUP_CLEAR: Final = re.compile(r"nbb:setup:clear:(?P<name>channels|log)")
+ZONE: Final = re.compile(r"nbb:set:zone")
+"""Open the form of the server's time zone."""
+ZONE_FORM: Final = re.compile(r"nbb:form:zone")
 WORDS: Final = re.compile(r"nbb:set:words")
 """Open the form of the blocked words."""
 WORDS_FORM: Final = re.compile(r"nbb:form:words")
@@ -301,6 +304,16 @@ def setting_clear(name: str) -> str:
 def setup() -> str:
     """Open the panel of /setup."""
     return "nbb:setup"
+
+
+def zone() -> str:
+    """Open the form of the server's time zone."""
+    return "nbb:set:zone"
+
+
+def zone_form() -> str:
+    """Say which time zone."""
+    return "nbb:form:zone"
 
 
 def setup_choice(name: str) -> str:

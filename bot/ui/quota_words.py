@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from bot.credits.quota_repository import LogLine
-from bot.credits.rules import ALL_MODELS, Aspect, Limit, Rule, Scope
+from bot.credits.quota_rules import ALL_MODELS, Aspect, Limit, Rule, Scope
 from bot.credits.windows import Period
+from bot.ui.card import fine
 from bot.ui.text import plain
 from bot.ui.words import counted, grouped, in_credits, listed, relative
 
 _MODELS_NAMED = 3
+_REASON_LIMIT = 60
 ModelLabel = Callable[[str], str]
 
 _EACH = {Period.DAY: "a day", Period.WEEK: "a week", Period.MONTH: "a month"}
@@ -38,7 +40,7 @@ def whom(scope: Scope, subject_id: int) -> str:
         case Scope.ROLE:
             return f"<@&{subject_id}>"
         case Scope.MEMBER:
-            return f"<@{subject_id}>"
+            return f"<@{subject_id}>" if subject_id > 0 else "A member who was forgotten"
         case Scope.CHANNEL:
             return f"<#{subject_id}>"
         case Scope.NEWCOMER:
@@ -122,15 +124,22 @@ def line_words(line: LogLine, label_of: ModelLabel) -> str:
             return f"{about}: {values_words(line.before, label_of)} → **no rule**"
         case "grant":
             expires = after.get("expires_at_ms")
-            return f"**{in_credits(after['credits'])}** extra for {about}" + (
+            return f"**{in_credits(after['credits'])}** extra for {about[:1].lower()}{about[1:]}" + (
                 f", until <t:{expires // 1000}:D>" if expires else ""
             )
         case "refund":
-            return f"**{in_credits(after['credits'])}** back to {about} for a picture"
+            return f"**{in_credits(after['credits'])}** back to {about[:1].lower()}{about[1:]} for a picture"
         case "time_zone":
             was = before.get("time_zone") or "UTC"
             return f"Time zone: {plain(was, 60)} → **{plain(after['time_zone'], 60)}**"
     return plain(line.action, 40)
+
+
+def line_about(line: LogLine) -> str:
+    """Return the fine print of a change: its number, who, when, why."""
+    why = f" · {plain(line.reason, _REASON_LIMIT)}" if line.reason else ""
+    entry = f" · entry {line.entry_id}" if line.entry_id is not None else ""
+    return fine(f"quota #{line.id} · <@{line.actor_id}> {relative(line.created_at_ms)}{entry}{why}")
 
 
 def bounds_words(

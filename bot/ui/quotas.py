@@ -9,8 +9,8 @@ import discord
 from discord import ui
 
 from bot.credits.quota_repository import LogLine, SetRule
+from bot.credits.quota_rules import Aspect, Limit, LimitScope, Rule, Scope
 from bot.credits.quotas import Situation
-from bot.credits.rules import Aspect, Limit, LimitScope, Rule, Scope
 from bot.credits.windows import Period
 from bot.generations.quota_changes import Change, GrantChange, RuleChange, RuleRemoval
 from bot.generations.quota_desk import Preview, RuleBook
@@ -22,7 +22,9 @@ from bot.ui.quota_words import (
     bounds_words,
     credits_words,
     limit_words,
+    line_about,
     line_words,
+    models_words,
     this,
     values_words,
     whom,
@@ -69,9 +71,18 @@ def rules_card(
 
 
 def explain_card(
-    situation: Situation, *, user_id: int, default_credits: int | None, label_of: ModelLabel, member: bool = True
+    situation: Situation,
+    *,
+    user_id: int,
+    default_credits: int | None,
+    label_of: ModelLabel,
+    member: bool = True,
+    house_models: Sequence[str] = (),
 ) -> Card:
-    """Return how a member stands: what is left, what binds, and every rule. ``member``: they are in the server."""
+    """Return how a member stands: what is left, what binds, and every rule. ``member``: they are in the server.
+
+    ``house_models`` are those that the server's settings allow; none: all.
+    """
     balance, own = situation.balance, situation.binding
     left = balance.left_credits
     binding = balance.ceiling if balance.is_capped and balance.ceiling is not None else own
@@ -105,8 +116,9 @@ def explain_card(
         gap(),
         lines(
             "**A request of theirs**",
-            "· " + " · ".join(_bounds(situation, label_of)),
+            "· " + " · ".join(_bounds(situation, house_models, label_of)),
         ),
+        fine(_two_words(situation, house_models, label_of)) if house_models else None,
     )
 
 
@@ -199,11 +211,7 @@ def _rule_line(found: SetRule, label_of: ModelLabel) -> str:
 
 
 def _log_entry(line: LogLine, label_of: ModelLabel) -> str:
-    why = f" · {plain(line.reason, _SHORT_REASON_LIMIT)}" if line.reason else ""
-    entry = f" · entry {line.entry_id}" if line.entry_id is not None else ""
-    return lines(
-        line_words(line, label_of), fine(f"#{line.id} · <@{line.actor_id}> {relative(line.created_at_ms)}{entry}{why}")
-    )
+    return lines(line_words(line, label_of), line_about(line))
 
 
 def _pager(page: int, pages: int, id_of: Any) -> ui.ActionRow[Any] | None:
@@ -301,12 +309,22 @@ def _account_line(situation: Situation, left: int | None) -> str | None:
     return f"The bot's operator allows all servers together {in_credits(today)} more today."
 
 
-def _bounds(situation: Situation, label_of: ModelLabel) -> Sequence[str]:
+def _bounds(situation: Situation, house_models: Sequence[str], label_of: ModelLabel) -> Sequence[str]:
     bounds = situation.bounds
+    models = bounds.models
+    if house_models:
+        models = frozenset(model for model in house_models if bounds.allows_model(model))
     return bounds_words(
-        resolution=bounds.resolution, models=bounds.models, count=bounds.count, running=bounds.running,
-        label_of=label_of,
-    )  # fmt: skip
+        resolution=bounds.resolution, models=models, count=bounds.count, running=bounds.running, label_of=label_of
+    )
+
+
+def _two_words(situation: Situation, house_models: Sequence[str], label_of: ModelLabel) -> str:
+    """Return which of the two says what of models: the settings for everyone, the quotas for whom they are."""
+    said = f"Models: /settings allows everyone {models_words(house_models, label_of)}"
+    if situation.bounds.models is None:
+        return f"{said}; /quota says nothing of them here."
+    return f"{said}; /quota allows them {models_words(situation.bounds.models, label_of)} here. It takes both."
 
 
 # --- changes ---

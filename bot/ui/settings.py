@@ -10,18 +10,20 @@ from typing import Any, Final
 import discord
 from discord import ui
 
+from bot.credits.windows import Period
 from bot.errors import BotError
+from bot.generations.house_rules import MAX_LISTED, HouseRules
+from bot.generations.quota_desk import Allowance, Overview
 from bot.generations.repository import ChangeRow, GuildRow
-from bot.generations.rules import MAX_LISTED, HouseRules
 from bot.generations.terms import TERMS_MAX_CHARS
 from bot.ui import ids
 from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, apart, button, fine, gap, lines, row, select
 from bot.ui.form import Form
 from bot.ui.gallery import lacks_words
-from bot.ui.house_log import change_words, spoiler, value_words
+from bot.ui.house_log import allowance_words, change_words, spoiler, value_words
 from bot.ui.removal import open_words
 from bot.ui.text import label, plain, units
-from bot.ui.words import counted, duration
+from bot.ui.words import counted, duration, in_credits
 
 POSTED_IN: Final = [discord.ChannelType.text, discord.ChannelType.news]
 """Where the gallery, reports and the log may stand."""
@@ -35,6 +37,8 @@ USED_IN: Final = [
 """Where pictures may be asked for; threads and posts count for their channel."""
 SLOW_MODES_S: Final = (0, 10, 30, 60, 5 * 60, 15 * 60, 3600, 6 * 3600, 24 * 3600)
 CHANGES_SHOWN: Final = 10
+CREDITS: Final = (16, 40, 80, 160, 320, 800, 1600)
+"""What the panels offer for each member and month; /quota takes any number."""
 _NAME_LIMIT: Final = 100
 _LISTED_LIMIT: Final = 2600
 
@@ -46,6 +50,7 @@ class Page(StrEnum):
     WHERE = "where"
     WHO = "who"
     MODELS = "models"
+    CREDITS = "credits"
     WORDS = "words"
     SLOW = "slow"
     LOG = "log"
@@ -57,6 +62,7 @@ _OFFERED: Final = {
     Page.WHERE: ("Where pictures are made", "Channels, and whether only age-restricted ones"),
     Page.WHO: ("Who may make them", "Roles that may, and roles that may not"),
     Page.MODELS: ("Models and private pictures", "Which models, the usual one, and who sees results"),
+    Page.CREDITS: ("Credits and clocks", "What each member may spend, and when days and months begin"),
     Page.WORDS: ("Blocked words", "Words that no prompt may have"),
     Page.SLOW: ("Slow mode", "Time between two requests of a member"),
     Page.LOG: ("Log", "A channel that is told of every request and change"),
@@ -85,6 +91,9 @@ class Stands:
     """The labels of all models that can be had, by their ids."""
     usual_model: str = ""
     """The label of the model that is taken where nobody chooses."""
+    usual_credits: int = 8
+    """What a picture by it costs."""
+    quotas: Overview = field(default_factory=lambda: Overview(Allowance(None, Period.NONE, own=False)))
 
 
 def settings_card(stands: Stands, *, said: str | None = None) -> Card:
@@ -97,6 +106,8 @@ def settings_card(stands: Stands, *, said: str | None = None) -> Card:
         lines(f"**Where** {where_words(rules)}", f"**Who** {who_words(rules)}"),
         gap(),
         lines(
+            f"**Credits** {credits_words(stands)}",
+            f"**Clocks** {plain(stands.quotas.time_zone, 60)}",
             f"**Models** {_models_words(stands)}",
             f"**Private pictures** {value_words('private_allowed', rules.private_allowed)}",
             f"**Blocked words** {len(rules.terms) or 'none'}",
@@ -129,8 +140,8 @@ def settings_card(stands: Stands, *, said: str | None = None) -> Card:
 def page_card(page: Page, stands: Stands, *, changes: Sequence[ChangeRow] = (), said: str | None = None) -> Card:
     """Return one page of the settings."""
     draw = {
-        Page.WHERE: _where, Page.WHO: _who, Page.MODELS: _models, Page.WORDS: _words, Page.SLOW: _slow, Page.LOG: _log,
-        Page.REPORTS: _reports,
+        Page.WHERE: _where, Page.WHO: _who, Page.MODELS: _models, Page.CREDITS: _credits, Page.WORDS: _words,
+        Page.SLOW: _slow, Page.LOG: _log, Page.REPORTS: _reports,
     }.get(page)  # fmt: skip
     if draw is not None:
         return draw(stands, said)
@@ -184,7 +195,11 @@ def _models(stands: Stands, said: str | None) -> Card:
     return _page(
         Page.MODELS,
         said,
-        lines(f"Models: {_models_words(stands)}", f"Private pictures: {value_words('private_allowed', private)}"),
+        lines(
+            f"Models: {_models_words(stands)}",
+            f"Private pictures: {value_words('private_allowed', private)}",
+            _quota_models(stands),
+        ),
         ui.ActionRow(
             ui.Select(
                 placeholder="All models, unless you choose some …",
@@ -220,6 +235,69 @@ def _models(stands: Stands, said: str | None) -> Card:
             ),
             _back(),
         ),
+    )
+
+
+def _credits(stands: Stands, said: str | None) -> Card:
+    quotas = stands.quotas
+    return _page(
+        Page.CREDITS,
+        said,
+        f"Now: {credits_words(stands)}. A usual picture costs {in_credits(stands.usual_credits)}.",
+        everyones_credits(stands, ids.setting_choice("credits")),
+        fine("For roles, members, channels and the whole server there is /quota; /quota log says who changed what."),
+        gap(),
+        f"Days, weeks and months begin by the clocks of **{plain(quotas.time_zone, 60)}**.",
+        row(button("Change the time zone", ids.zone()), _back()),
+    )
+
+
+def everyones_credits(stands: Stands, custom_id: str) -> ui.ActionRow[Any]:
+    """Return the select of what each member may spend a month."""
+    allowance = stands.quotas.allowance
+    monthly = allowance.credits if allowance.period is Period.MONTH else None
+    return select(
+        "Credits of each member a month …",
+        custom_id,
+        [
+            discord.SelectOption(
+                label=f"{in_credits(amount)} a month",
+                value=str(amount),
+                description=f"about {counted(amount // max(stands.usual_credits, 1), 'picture')}",
+                default=amount == monthly,
+            )
+            for amount in sorted({*CREDITS, *([monthly] if monthly else [])})
+        ],
+    )
+
+
+def credits_words(stands: Stands) -> str:
+    """Return what each member may spend, whose word that is, and how many rules of /quota there are."""
+    allowance, rules = stands.quotas.allowance, stands.quotas.rules
+    whose = "" if allowance.own else ", as the bot's operator set it"
+    more = f" · {counted(rules, 'rule')} in /quota list" if rules > int(allowance.own) else ""
+    return f"{allowance_words(allowance.credits, allowance.period)} for each member{whose}{more}"
+
+
+def zone_form(now: str) -> Form:
+    """Return the form of the server's time zone."""
+    return Form(
+        "Time zone",
+        ids.zone_form(),
+        ui.Label(
+            text="Which time zone?",
+            description="By a large city: Europe/Berlin, America/New_York, Asia/Kolkata; or UTC.",
+            component=ui.TextInput(custom_id="zone", default=now, min_length=1, max_length=60),
+        ),
+    )
+
+
+def zone_refused_card(error: BotError, typed: str) -> Card:
+    """Return why a time zone can't be taken; what was typed is not lost."""
+    return Card(
+        EMBER,
+        lines(f"**{plain(error.user_message, 300)}**", f"Nothing was changed. You wrote: {plain(typed, 60)}"),
+        row(button("Change the time zone", ids.zone()), button("All settings", ids.settings_page(Page.MAIN))),
     )
 
 
@@ -316,6 +394,7 @@ def _changes(changes: Sequence[ChangeRow]) -> Card:
         SLATE,
         f"**{_OFFERED[Page.CHANGES][0]}**",
         *apart(*([change_words(change, share) for change in shown] or ["Nothing was changed yet."])),
+        fine("Credits, extra credits and refunds have a log of their own: /quota log."),
         row(_back()),
     )
 
@@ -377,6 +456,15 @@ def _models_words(stands: Stands) -> str:
     rules = stands.rules
     names = [plain(stands.models.get(model, model), 40) for model in rules.models]
     return f"{', '.join(names) or 'all'}; usual: {plain(stands.usual_model, 40)}"
+
+
+def _quota_models(stands: Stands) -> str | None:
+    rules = stands.quotas.model_rules
+    if not rules:
+        return None
+    return (
+        f"{counted(rules, 'rule')} of /quota {'says' if rules == 1 else 'say'} which of these whom; both must allow it."
+    )
 
 
 def _channel(channel_id: int | None, stands: Stands, none: str) -> str:

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import discord
 from discord import ui
 
-from bot.generations.everyone import Allowance
 from bot.ui import ids
-from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row, select
-from bot.ui.house_log import allowance_words
-from bot.ui.settings import POSTED_IN, Page, Stands, log_words, usual_channels, where_words
+from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row
+from bot.ui.settings import (
+    POSTED_IN,
+    Page,
+    Stands,
+    credits_words,
+    everyones_credits,
+    log_words,
+    usual_channels,
+    where_words,
+)
 from bot.ui.text import plain
-from bot.ui.words import counted, in_credits
+from bot.ui.words import in_credits
 
-CREDITS: Final = (16, 40, 80, 160, 320, 800, 1600)
-"""What /setup offers for each member and month; /quota takes any number."""
 _NAME_LIMIT: Final = 100
 
 
-def setup_card(stands: Stands, allowance: Allowance | None, *, picture_credits: int, said: str | None = None) -> Card:
-    """Return how it stands, with a select for each of the three questions.
-
-    ``allowance`` is what each member may spend, None where that can't be set here; ``picture_credits`` is what a usual
-    picture costs.
-    """
+def setup_card(stands: Stands, *, said: str | None = None) -> Card:
+    """Return how it stands, with a select for each of the three questions."""
     rules = stands.rules
     return Card(
         BANANA,
@@ -35,7 +36,11 @@ def setup_card(stands: Stands, allowance: Allowance | None, *, picture_credits: 
         gap(),
         lines("**Where may pictures be made?**", f"Now: {where_words(rules)}."),
         usual_channels(stands, ids.setup_choice("channels")),
-        *_spending(allowance, picture_credits),
+        lines(
+            "**What may each member spend?**",
+            f"Now: {credits_words(stands)}. A usual picture costs {in_credits(stands.usual_credits)}.",
+        ),
+        everyones_credits(stands, ids.setup_choice("credits")),
         lines("**Where shall I log who asks for what?**", f"Now: {log_words(stands)}. Choose a moderators' channel."),
         ui.ActionRow(
             ui.ChannelSelect(
@@ -48,36 +53,11 @@ def setup_card(stands: Stands, allowance: Allowance | None, *, picture_credits: 
             button("No log", ids.setup_clear("log")) if rules.log_channel_id else None,
             button("All settings", ids.settings_page(Page.MAIN)),
         ),
-        fine("That is all: members use /imagine. What is chosen here holds at once."),
+        fine(
+            "That is all: members use /imagine. What is chosen here holds at once.",
+            f"Months begin by the clocks of {plain(stands.quotas.time_zone, 60)}; /settings changes that.",
+        ),
     )
-
-
-def _spending(allowance: Allowance | None, picture_credits: int) -> list[ui.Item[Any] | str]:
-    if allowance is None:
-        return []
-    whose = "" if allowance.own else ", as the bot's operator set it"
-    monthly = allowance.credits if allowance.period == "month" else None
-    offered = sorted({*CREDITS, *([monthly] if monthly else [])})
-    return [
-        lines(
-            "**What may each member spend?**",
-            f"Now: {allowance_words(allowance.credits, allowance.period)}{whose}. "
-            f"A usual picture costs {in_credits(picture_credits)}.",
-        ),
-        select(
-            "Credits a month …",
-            ids.setup_choice("credits"),
-            [
-                discord.SelectOption(
-                    label=f"{in_credits(amount)} a month",
-                    value=str(amount),
-                    description=f"about {counted(amount // picture_credits, 'picture')}",
-                    default=amount == monthly,
-                )
-                for amount in offered
-            ],
-        ),
-    ]
 
 
 def welcome_card(*, allowed: bool, operator: str | None = None) -> Card:

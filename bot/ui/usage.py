@@ -56,7 +56,7 @@ def usage_card(
     )
     if not usage.most(By.MODEL):
         head = f"**Nothing was used** in {plain(server, 60)}, {period_words(usage.period)}"
-        return Card(SLATE, head, *_choices(usage, by, today), fine(_ABOUT, said))
+        return Card(SLATE, head, *_choices(usage, by, today), fine(_about(usage), said))
     picture: ui.MediaGallery[Any] = ui.MediaGallery(
         discord.MediaGalleryItem(f"attachment://{CHART_FILE}", description=alt_text(usage, by, models))
     )
@@ -71,11 +71,15 @@ def usage_card(
             button("Every charge as CSV", ids.usage_file("csv", first, last)),
             button("as JSON", ids.usage_file("json", first, last)),
         ),
-        fine(_ABOUT, None if has_chart else "The chart could not be drawn just now.", said),
+        fine(_about(usage), None if has_chart else "The chart could not be drawn just now.", said),
     )
 
 
-_ABOUT = "Counted on the day of the request; what is given back is not in it, what is on hold is. Days are UTC."
+def _about(usage: Usage) -> str:
+    return (
+        "Counted on the day of the request; what is given back is not in it, what is on hold is. "
+        f"Days by the clocks of {plain(str(usage.zone), 60)}."
+    )
 
 
 def chart_of(usage: Usage, by: By, models: Mapping[str, str], names: Mapping[int, str]) -> tuple[list[str], list[int]]:

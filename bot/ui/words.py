@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.generations.states import FailureCode
 from bot.generations.values import PictureView, ReferenceView, RequestView, Trouble
+from bot.rivya.catalogue import MODELS
 from bot.rivya.errors import user_message_for
 from bot.ui.text import plain
 
@@ -38,6 +39,14 @@ _TROUBLES = {
     Trouble.ACCOUNT: "The bot's operator has to look at its account at the image service. It goes on by itself then.",
     Trouble.INTERNAL: "Something went wrong on my side. I try again by myself.",
 }
+
+
+_MODEL_LABELS = {spec.id: spec.label for spec in MODELS}
+
+
+def model_label(model: str) -> str:
+    """Return a model's name for people; the id of one that is not known any more."""
+    return _MODEL_LABELS.get(model, model)
 
 
 def grouped(number: int) -> str:

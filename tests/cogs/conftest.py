@@ -32,7 +32,7 @@ from bot.client import BotClient
 from bot.config import Settings, load_settings
 from bot.credits.audit import AuditReport, audit
 from bot.credits.ledger import Balance
-from bot.credits.rules import Spender
+from bot.credits.quota_rules import Spender
 from bot.errors import BotError
 from bot.generations.protocols import Fetcher
 from bot.posting import DiscordDelivery

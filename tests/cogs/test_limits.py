@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.credits.rules import Scope
+from bot.credits.quota_rules import Scope
 from tests.cogs.conftest import DiscordWorld, OpenWorld, labels_of, pictures_of, png, text_of
 from tests.rules import set_rule
 

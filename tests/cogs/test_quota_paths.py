@@ -9,7 +9,7 @@ import discord
 import pytest
 import pytest_asyncio
 
-from bot.credits.rules import DAY_MS, Scope
+from bot.credits.quota_rules import DAY_MS, Scope
 from bot.generations.values import Origin
 from tests.cogs.conftest import DiscordWorld, labels_of, png, text_of
 from tests.cogs.results import filled_in, made, more
@@ -83,7 +83,7 @@ async def test_what_may_not_be_is_one_press_away_from_what_may(discord_world: Di
     world = discord_world
     await set_rule(world.database, world.guild.id, Scope.MEMBER, world.alice.id, resolution="1K", count=1)
     refused = await world.imagine("too much", resolution="4K", count=2)
-    assert "By this server's rules your pictures have at most 1K here, not 4K." in text_of(refused.response)
+    assert "By this server's quotas your pictures have at most 1K here, not 4K." in text_of(refused.response)
     assert labels_of(refused.response) == ["Make 1 picture at 1K · 8 credits"]
     await world.click(world.alice, refused.response, "Make 1 picture at 1K · 8 credits")
     await world.idle()

@@ -9,7 +9,7 @@ import discord
 import pytest
 import pytest_asyncio
 
-from bot.generations.rules import HouseRules
+from bot.generations.house_rules import HouseRules
 from bot.ui import ids
 from bot.ui.progress import progress_card
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, png, text_of

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.generations.rules import HouseRules
+from bot.generations.house_rules import HouseRules
 from bot.generations.terms import MAX_TERMS
 from bot.ui import ids
 from bot.ui.settings import Page
@@ -61,7 +61,8 @@ async def test_it_opens_with_how_it_stands(fresh: DiscordWorld) -> None:
     panel = await opened(world, admin_of(world))
     said = text_of(panel)
     for words in (
-        "**Banana Lovers**", "**Where** everywhere", "**Who** everyone", "**Models** all; usual: Nano Banana Pro",
+        "**Banana Lovers**", "**Credits** 160 credits a month", "**Clocks** UTC",
+        "**Where** everywhere", "**Who** everyone", "**Models** all; usual: Nano Banana Pro",
         "**Private pictures** allowed", "**Blocked words** none", "**Slow mode** none", "**Log** none",
         "**Reports** no channel yet", "**Gallery** none yet", "**Banned from the bot** nobody",
     ):  # fmt: skip

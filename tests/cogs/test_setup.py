@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,9 +9,10 @@ import pytest
 import pytest_asyncio
 
 from bot.credits.quota_repository import QuotaRepository
-from bot.credits.rules import Rule, Scope
+from bot.credits.quota_rules import Rule, Scope
 from bot.credits.windows import Period
-from bot.generations.rules import HouseRules
+from bot.generations.house_rules import HouseRules
+from bot.generations.quota_changes import ZoneChange
 from bot.ui import ids
 from tests.cogs.conftest import DiscordWorld, labels_of, selects_of, text_of
 from tests.cogs.results import choose_all, made
@@ -60,7 +60,7 @@ async def test_three_answers_and_it_is_set_up(fresh: DiscordWorld) -> None:
     assert f"Now: <#{world.channel.id}>." in text_of(panel)
     await pick(world, admin, panel, "credits", "40")
     assert "Each member may spend 40 credits a month now." in text_of(panel)
-    assert "Now: 40 credits a month. A usual picture" in text_of(panel)
+    assert "Now: 40 credits a month for each member. A usual picture" in text_of(panel)
     log = world.guild.create_text_channel("log")
     await pick(world, admin, panel, "log", log)
     assert f"Now: <#{log.id}>, without the prompts of private pictures." in text_of(panel)
@@ -91,12 +91,50 @@ async def test_what_members_may_spend_is_one_rule_of_the_quotas(fresh: DiscordWo
     assert (rule.rule.period, rule.rule.credits, rule.set_by) == (Period.MONTH, 320, admin.id)
     assert [(line.action, line.before and line.before["credits"], line.after and line.after["credits"])
             for line in lines] == [("set", 80, 320), ("set", None, 80)]  # fmt: skip
-    (change,) = await world.core.house.changes(world.guild.id, limit=1)
-    assert (change.name, json.loads(change.was)["credits"], json.loads(change.became)["credits"]) == (
-        "everyone_credits", 80, 320,
-    )  # fmt: skip
-    changes = await choose_all(world, admin, (await world.slash(admin, "settings")).response, "changes")
-    assert changes is not None
+
+
+async def test_much_more_is_asked_about_first_as_in_quota(fresh: DiscordWorld) -> None:
+    world = fresh
+    admin = admin_of(world)
+    panel = (await world.slash(admin, "setup")).response
+    await pick(world, admin, panel, "credits", "80")
+    asked = await pick(world, admin, panel, "credits", "1600")
+    assert asked.ephemeral
+    assert "Now: 80 credits a month" in text_of(asked.response)
+    assert (await world.core.quotas.overview(world.guild.id)).allowance.credits == 80
+    await world.click(admin, asked.response, "Set 1,600 credits a month for everyone")
+    assert (await world.core.quotas.overview(world.guild.id)).allowance.credits == 1600
+    asked = await pick(world, admin, panel, "credits", "16")  # closing is asked about, too
+    await world.click(admin, asked.response, "Leave it as it is")
+    assert (await world.core.quotas.overview(world.guild.id)).allowance.credits == 1600
+
+
+async def test_settings_set_the_same_rule_and_the_clocks(fresh: DiscordWorld) -> None:
+    world = fresh
+    admin = admin_of(world)
+    panel = (await world.slash(admin, "settings")).response
+    assert "**Credits** 160 credits a month for each member, as the bot's operator set it" in text_of(panel)
+    assert "**Clocks** UTC" in text_of(panel)
+    await choose_all(world, admin, panel, "credits", custom_id=ids.settings_go())
+    await choose_all(world, admin, panel, "40", custom_id=ids.setting_choice("credits"))
+    assert "Each member may spend 40 credits a month now." in text_of(panel)
+    asked = await choose_all(world, admin, panel, "1600", custom_id=ids.setting_choice("credits"))
+    assert "Nothing has been changed yet." in text_of(asked.response)
+
+    form = await world.click(admin, panel, "Change the time zone")
+    refused = await world.submit(admin, form, zone="Berlinn")
+    said = text_of(refused.response)
+    assert "I don't know the time zone “Berlinn”. Did you mean Europe/Berlin" in said
+    assert "You wrote: Berlinn" in said
+    form = await world.click(admin, panel, "Change the time zone")
+    await world.submit(admin, form, zone="berlin")
+    assert "The clocks of Europe/Berlin count now." in text_of(panel)
+    async with world.database.read() as tx:
+        rows = QuotaRepository(tx)
+        assert await rows.time_zone(world.guild.id) == "Europe/Berlin"
+        lines, _ = await rows.latest(world.guild.id, limit=1, offset=0)
+    assert (lines[0].action, lines[0].after) == ("time_zone", {"time_zone": "Europe/Berlin"})
+    await world.core.quotas.change(world.guild.id, ZoneChange(name="UTC"), by=1, event_id="back")
 
 
 async def test_the_same_event_sets_it_once_and_other_limits_of_the_rule_stay(fresh: DiscordWorld) -> None:
@@ -104,11 +142,12 @@ async def test_the_same_event_sets_it_once_and_other_limits_of_the_rule_stay(fre
 
     other = Rule(Scope.EVERYONE, count=2)
     await world.database.write(lambda tx: QuotaRepository(tx).put(world.guild.id, other, reason="", set_by=1, now_ms=1))
-    everyones = world.core.everyones
-    assert not (await everyones.everyone_credits(world.guild.id)).own
-    await everyones.set_everyone_credits(world.guild.id, 40, by=5, event_id="e1")
-    await everyones.set_everyone_credits(world.guild.id, 80, by=5, event_id="e1")
-    assert (await everyones.everyone_credits(world.guild.id)).credits == 40
+    quotas, guild_id = world.core.quotas, world.guild.id
+    assert not (await quotas.overview(guild_id)).allowance.own
+    for amount in (40, 80):
+        change = await quotas.for_everyone(guild_id, amount, reason="")
+        await quotas.change(guild_id, change, by=5, event_id="e1")
+    assert (await quotas.overview(guild_id)).allowance.credits == 40
     async with world.database.read() as tx:
         rule = await QuotaRepository(tx).rule(world.guild.id, Scope.EVERYONE, 0)
     assert rule is not None
@@ -129,11 +168,11 @@ async def test_the_same_event_sets_it_once_and_other_limits_of_the_rule_stay(fre
 async def test_without_permission_nothing_is_set_up(fresh: DiscordWorld, custom_id: str, values: list[str]) -> None:
     world = fresh
     source = await made(world, "any message")
-    before = await world.core.everyones.everyone_credits(world.guild.id)
+    before = await world.core.quotas.overview(world.guild.id)
     refused = await world.forge(world.moderator("moderator"), source, custom_id, *values)
     assert refused.ephemeral
     assert text_of(refused.response) == ONLY_MANAGERS
-    assert await world.core.everyones.everyone_credits(world.guild.id) == before
+    assert await world.core.quotas.overview(world.guild.id) == before
     assert await world.core.house.rules(world.guild.id) == HouseRules()
 
 

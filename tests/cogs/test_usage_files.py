@@ -7,8 +7,8 @@ import io
 import json
 from typing import Any
 
-from bot.credits.repository import CreditsRepository
 from bot.ui import ids
+from tests.books import used
 from tests.cogs.conftest import DiscordWorld, OpenWorld, labels_of, pictures_of, selects_of, text_of
 from tests.cogs.results import choose_all, made
 
@@ -16,7 +16,7 @@ HOSTILE = ("=1+1", "**bold** <@1> @everyone", "\u202egnirts", "\U0001f600" * 32)
 
 
 async def used_in(world: DiscordWorld, guild: Any) -> int:
-    return await world.database.look(lambda tx: CreditsRepository(tx).guild_used(guild.id, 0))
+    return await world.database.look(lambda tx: used(tx, "guild", guild.id, 0))
 
 
 def content(world: DiscordWorld, message: Any) -> bytes:

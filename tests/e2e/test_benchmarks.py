@@ -13,10 +13,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from benchmarks.rows import ROWS
-from benchmarks.table import MEASURES, SCHEMA
+from benchmarks.table import GROWTH, MEASURES, SCHEMA
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 300.0
+ALONE = ("accept", "growth")
+"""Measured for our bot alone."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the benchmarks read /proc")
 
@@ -60,6 +62,10 @@ def assert_counts(row: str, found: dict[str, Any], scale: dict[str, Any]) -> Non
                     task < picture
                     for task, picture in zip(found[size]["to_task_s"], found[size]["to_picture_s"], strict=True)
                 )
+        case "growth":  # an empty server and a large one
+            assert [found["entries"], found["members"], found["rules"]] == scale["growth"][:3]
+            assert all(min(found[name].values()) > 0 for name, *_ in GROWTH)
+            assert found["size_mb"]["large"] > found["size_mb"]["empty"]
         case _:
             assert found["entries"] == scale["entries"]
             for books in ("empty", "filled"):
@@ -68,7 +74,7 @@ def assert_counts(row: str, found: dict[str, Any], scale: dict[str, Any]) -> Non
 
 async def test_both_bots_are_measured_side_by_side(tmp_path: Path) -> None:
     """Every part that is printed, in two halves beside each other: they wait more than they work."""
-    parts = (("acknowledgement", "delivery", "accept"), ("memory", "references"))
+    parts = (("acknowledgement", "delivery", "accept"), ("memory", "references", "growth"))
     files = [tmp_path / f"{names[0]}.json" for names in parts]
     runs = await asyncio.gather(
         *(bench("--tiny", *names, "--output", str(path)) for names, path in zip(parts, files, strict=True))
@@ -80,11 +86,14 @@ async def test_both_bots_are_measured_side_by_side(tmp_path: Path) -> None:
         Draft202012Validator(SCHEMA).validate(report)
         lines, scale = report["lines"], report["scale"]
         wanted = [(measure.row, measure.name) for row in names for measure in MEASURES if measure.row == row]
-        assert [(line["row"], line["measure"]) for line in lines if line["row"] != "accept"] == wanted
+        assert [(line["row"], line["measure"]) for line in lines if line["row"] not in ALONE] == wanted
         assert sum(line["row"] == "accept" for line in lines) == 4 * ("accept" in names)
-        assert all((line["baseline"] is None) == (line["row"] == "accept") for line in lines)
+        growth = [line for line in lines if line["row"] == "growth"]
+        assert len(growth) == (2 * len(GROWTH) + 1) * ("growth" in names)
+        assert sum(line["ratio"] is not None for line in growth) == len(GROWTH) * ("growth" in names)
+        assert all((line["baseline"] is None) == (line["row"] in ALONE) for line in lines)
         for row in names:
-            for bot in ("ours",) if row == "accept" else ("ours", "baseline"):
+            for bot in ("ours",) if row in ALONE else ("ours", "baseline"):
                 (found,) = report["rounds"][row][bot]
                 assert_counts(row, found, scale)
             measured.add(row)
@@ -94,10 +103,10 @@ async def test_both_bots_are_measured_side_by_side(tmp_path: Path) -> None:
             assert line.startswith(record["row"])
             assert record["measure"] in line
         assert f"Written to {path}." in output
-    assert measured == {*ROWS, "accept"}
+    assert measured == {*ROWS, *ALONE}
 
 
 async def test_a_row_that_is_not_there_is_refused_with_those_that_are() -> None:
     code, _, errors = await bench("--quick", "speed")
     assert code == 2
-    assert all(row in errors for row in (*ROWS, "accept"))
+    assert all(row in errors for row in (*ROWS, "accept", "growth"))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import sqlite3
 import zipfile
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,11 +18,13 @@ from sqlalchemy import text
 
 from bot.credits.ledger import Ledger
 from bot.credits.owners import GRANTS_KEPT_S
+from bot.credits.quota_rules import Scope
 from bot.credits.windows import all_closed_ms
 from bot.generations.exporting import MAX_PARTS
 from bot.generations.previews import previews_of
 from bot.generations.privacy import StillInWork
 from bot.generations.protocols import DeliveryFault
+from bot.generations.quota_changes import GrantChange, RefundChange, RuleChange
 from bot.generations.states import DeliveryState
 from bot.rivya import Timeouts
 from bot.sandbox.rivya_faults import Fault, FaultKind
@@ -45,7 +51,7 @@ async def traces(world: World) -> list[str]:
         for row in await rows(world, f"SELECT * FROM {table}"):
             for column, value in row._mapping.items():
                 said = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-                if str(ALICE) in said or SECRET in said or "heron.png" in said:
+                if re.search(rf"(?<!\d){ALICE}(?!\d)", said) or SECRET in said or "heron.png" in said:
                     found.append(f"{table}.{column}")
     return found
 
@@ -72,6 +78,11 @@ async def fill(world: World) -> str:
     other = await world.imagine("bob's own", origin=world.origin(user_id=BOB))
     await world.until_idle()
     await core.moderation.report(other, reporter_id=ALICE, guild_id=GUILD, channel_id=None, reason=SECRET)
+    for number, change in enumerate(
+        (GrantChange(user_id=ALICE, credits=1), RefundChange(picture_id=f"{request_id}-1", credits=1))
+    ):
+        await core.quotas.change(GUILD, change, by=99, event_id=f"set for Alice {number}")
+    await core.quotas.keep(GUILD, GrantChange(user_id=ALICE, credits=2000), by=99)
     return request_id
 
 
@@ -112,6 +123,37 @@ async def test_nothing_of_a_person_is_left_but_what_the_sums_need(world: World) 
     await world.core.moderation.dismiss(report.id, by=99, guild_id=GUILD)
     await world.core.engine._keep_up()
     assert await traces(world) == []
+
+
+async def test_what_admins_set_by_name_stays_in_their_log_without_the_name(world: World) -> None:
+    request_id = await fill(world)
+    rule = RuleChange(scope=Scope.MEMBER, subject_id=ALICE, running=1)
+    await world.core.quotas.change(GUILD, rule, by=99, event_id="a rule for Alice")
+    await world.core.house.ban(GUILD, ALICE, by=99, reason="rude")
+    export = await world.core.privacy.export(ALICE, limit_bytes=10 * MIB)
+    found = documents(export.parts)
+    export.remove()
+    assert [line["action"] for line in found["quota_log.json"]] == ["grant", "refund", "set"]
+    assert [rule["running"] for rule in found["quota_rules.json"]] == [1]
+    assert [ban["reason"] for ban in found["bans.json"]] == ["rude"]
+
+    lines, _, _ = await world.core.quotas.history(GUILD, 1)
+    await world.core.privacy.forget(ALICE, with_messages=False)
+    after, _, _ = await world.core.quotas.history(GUILD, 1)
+    nobody = (await world.view(request_id)).user_id
+    assert {line.subject_id for line in after} == {nobody}
+    assert [replace(line, subject_id=0) for line in after] == [replace(line, subject_id=0) for line in lines]
+    # What still binds if she comes back is not taken away by it: the rule, and the ban.
+    assert await world.core.quotas.rule(GUILD, Scope.MEMBER, ALICE) is not None
+    assert await world.core.house.ban_of(GUILD, ALICE) is not None
+    with closing(sqlite3.connect(world.database.path)) as stranger:
+        for statement in (
+            "UPDATE quota_log SET subject_id = 5",
+            "UPDATE quota_log SET subject_id = -9, reason = 'x'",
+            "UPDATE quota_log SET subject_id = -9",  # nobody was made of them already
+        ):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                stranger.execute(statement)
 
 
 async def test_forgetting_does_not_fill_the_allowance_up(world: World) -> None:
@@ -342,7 +384,7 @@ async def test_an_export_holds_all_of_it_and_nothing_of_others(world: World) -> 
     assert asked["pictures"][0]["charged_credits"] == 8
     assert "interaction_token" not in json.dumps(found[number])
     (entries,) = [content for name, content in found.items() if name.startswith("credits-")]
-    assert [entry["kind"] for entry in entries] == ["hold", "capture"]
+    assert [entry["kind"] for entry in entries] == ["hold", "capture", "grant", "refund"]
     assert found["styles.json"][0]["suffix"] == SECRET
     assert found["preferences.json"][0]["model"] == "nano-banana-2"
     assert found["drafts.json"][0]["request"]["prompt"] == SECRET

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.credits.ledger import Ledger
+from bot.credits.quota_rules import DAY_MS, Scope, Spender
 from bot.credits.quotas import LimitScope, QuotaExceeded
-from bot.credits.rules import DAY_MS, Scope, Spender
 from bot.errors import BotError
 from bot.generations.mending import Change, cheaper, mended
 from bot.generations.refusals import OutOfBounds, TooManyRunning
@@ -149,7 +149,8 @@ BOUNDED: list[tuple[dict[str, Any], dict[str, Any], str, list[tuple[Change, str,
     (
         {"models": ("nano-banana-2",)},
         {"options": {"resolution": "2K"}, "count": 2},
-        "By this server's rules you can't use Nano Banana Pro here. You can use Nano Banana 2.",
+        "By this server's quotas you can't use Nano Banana Pro here. You can use Nano Banana 2. "
+        "Admins see why in /quota explain.",
         [(Change.MODEL, "Nano Banana 2", 2, 10)],
     ),
     (
@@ -163,7 +164,7 @@ BOUNDED: list[tuple[dict[str, Any], dict[str, Any], str, list[tuple[Change, str,
     (  # all of it at once, mended at once
         {"models": ("nano-banana-2", "nano-banana"), "resolution": "1K", "count": 3},
         {"options": {"resolution": "4K"}, "count": 4},
-        "not 4K. By this server's rules you can ask for at most 3",
+        "not 4K. By this server's quotas you can ask for at most 3",
         [(Change.MODEL, "Nano Banana 2", 3, 15), (Change.MODEL, "Nano Banana", 3, 9)],
     ),
     ({"models": ("gone",)}, {}, "No other model may be used either.", []),
@@ -229,7 +230,7 @@ async def test_requests_at_the_same_time(
 async def test_none_at_all(world: World) -> None:
     await set_rule(world.database, GUILD, Scope.CHANNEL, CHANNEL, running=0)
     error, said = await refused(world, old(world))
-    assert "By this server's rules nobody may ask for pictures in this channel." in said
+    assert "By this server's quotas nobody may ask for pictures in this channel." in said
     assert offers(world, error) == []
 
 

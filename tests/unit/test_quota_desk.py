@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from bot.credits.quota_rules import Rule, Scope, Spender
 from bot.credits.quotas import SpendingPolicy
-from bot.credits.rules import Rule, Scope, Spender
 from bot.credits.windows import Period
 from bot.generations.quota_changes import (
     GrantChange,

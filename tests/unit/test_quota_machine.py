@@ -30,8 +30,8 @@ from sqlalchemy import text
 
 from bot.credits.audit import audit
 from bot.credits.quota_repository import values_of
+from bot.credits.quota_rules import Scope, Spender
 from bot.credits.quotas import QuotaExceeded, SpendingPolicy, hold_all, look_up
-from bot.credits.rules import Scope, Spender
 from bot.credits.windows import Period
 from bot.generations.quota_changes import GrantChange, RefundChange, RuleChange, RuleRemoval, ZoneChange
 from bot.generations.quota_desk import ChangeRefused, QuotaDesk

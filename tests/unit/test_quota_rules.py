@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.credits.rules import DAY_MS, Applied, Bounds, LimitScope, Rule, Scope, Spender, Used, tightest
+from bot.credits.quota_rules import DAY_MS, Applied, Bounds, LimitScope, Rule, Scope, Spender, Used, tightest
 from bot.credits.windows import Period, day_of, month_of, week_of
 
 NOW_MS = 1_790_000_000_000  # Monday 21 September 2026, 14:13 UTC

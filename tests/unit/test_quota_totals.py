@@ -14,14 +14,14 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.credits.audit import audit
 from bot.credits.ledger import Ledger, Purse
+from bot.credits.quota_rules import Scope, Spender
 from bot.credits.quotas import SpendingPolicy, hold_all, look_up
 from bot.credits.repository import CreditsRepository
-from bot.credits.rules import Scope, Spender
 from bot.credits.windows import QUARTER_MS, month_of
 from bot.storage import Connection, Database, open_database
 from bot.storage.migrations import upgrade
 from bot.storage.tables import account_owners, accounts, deliveries, entries, legs, pictures, requests
-from tests.books import CHANNEL, GUILD, USER, accept, end, fetch
+from tests.books import CHANNEL, GUILD, USER, accept, end, fetch, used
 from tests.rules import set_rule
 
 NOW_MS = 1_790_000_000_000
@@ -111,10 +111,10 @@ async def test_what_is_refunded_comes_back_to_the_member_and_to_nobody_else(data
         account_id = await rows.find_account(guild_id=GUILD, user_id=USER)
         assert account_id is not None
         return [
-            await rows.allowance_used(account_id, since_ms),
-            await rows.channel_used(CHANNEL, since_ms),
-            await rows.guild_used(GUILD, since_ms),
-            await rows.all_used(since_ms),
+            await used(tx, "account", account_id, since_ms),
+            await used(tx, "channel", CHANNEL, since_ms),
+            await used(tx, "guild", GUILD, since_ms),
+            await used(tx, "all", 0, since_ms),
         ]
 
     async def made(tx: Connection) -> None:

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from bot.credits.ledger import Ledger
+from bot.credits.quota_rules import Spender
 from bot.credits.quotas import LimitScope, QuotaExceeded, SpendingPolicy, balance_of
-from bot.credits.rules import Spender
 from bot.credits.windows import day_of, month_of
 from bot.storage import Connection, Database, open_database
 from tests.books import GUILD, UNLIMITED, USER, Held, accept, end, fetch

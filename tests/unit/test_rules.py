@@ -9,16 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from bot.credits.quota_repository import values_of
+from bot.credits.quota_rules import Scope
+from bot.credits.windows import Period
 from bot.errors import BotError
 from bot.generations.defaults import with_usual
 from bot.generations.house import SettingRefused
 from bot.generations.house_log import GIVEN_UP_AFTER_S, LINES_A_MESSAGE, MAX_WAITING
+from bot.generations.house_rules import HouseRules
 from bot.generations.mending import Change, mended
 from bot.generations.preferences import Preferences
 from bot.generations.protocols import DeliveryFault, LogLine
+from bot.generations.quota_changes import GrantChange, RefundChange, RuleChange, RuleRemoval, ZoneChange
+from bot.generations.quota_desk import ChangeRefused
 from bot.generations.refusals import (
     AgeRestrictedOnly,
     Banned,
@@ -30,10 +37,10 @@ from bot.generations.refusals import (
     TermBlocked,
 )
 from bot.generations.repository import GenerationsRepository, LineKind
-from bot.generations.rules import HouseRules
 from bot.generations.values import GenerationRequest, Origin, Standing
 from bot.rivya import Catalogue
-from bot.storage import Database
+from bot.storage import Connection, Database, open_database
+from bot.storage.migrations import upgrade
 from tests.clocks import TestClock
 from tests.plans import Recorder, plan_of
 from tests.world import ALICE, BOB, CHANNEL, GUILD, World, Worlds
@@ -276,6 +283,71 @@ def told(world: World) -> list[LogLine]:
 
 async def nothing_waits(world: World) -> bool:
     return await world.count("log_lines") == 0
+
+
+async def test_each_change_of_quotas_is_told_in_the_log_once(world: World) -> None:
+    quotas, by = world.core.quotas, 7
+    await change(world, log_channel_id=LOG)
+    made = await world.imagine()
+    await world.until_idle()
+    everyone = RuleChange(scope=Scope.EVERYONE, period=Period.MONTH, credits=100)
+    changes = (
+        everyone,
+        GrantChange(user_id=ALICE, credits=40, reason="a prize"),
+        RefundChange(picture_id=f"{made}-1", reason="blurred"),
+        ZoneChange(name="Europe/Berlin"),
+        RuleRemoval(scope=Scope.EVERYONE, before=values_of(everyone.rule)),
+    )
+    for number, one in enumerate(changes):
+        for _ in range(2):  # the same event twice
+            await quotas.change(GUILD, one, by=by, event_id=f"e{number}")
+    with pytest.raises(ChangeRefused):
+        await quotas.change(GUILD, ZoneChange(name="Mars/Olympus"), by=by, event_id="no")
+    draft = await quotas.keep(GUILD, GrantChange(user_id=BOB, credits=5000), by=by)
+    await quotas.confirm(GUILD, draft, by=by)
+    await quotas.confirm(GUILD, draft, by=by)
+    await world.until(lambda: nothing_waits(world))
+    shown = [line.quota for line in told(world) if line.quota is not None]
+    assert [(line.action, line.actor_id) for line in shown] == [
+        (action, by) for action in ("set", "grant", "refund", "time_zone", "remove", "grant")
+    ]
+    assert shown[1].reason == "a prize"
+
+
+async def test_a_change_and_its_line_for_the_log_are_one_transaction(world: World) -> None:
+    await change(world, log_channel_id=LOG)
+    await world.until(lambda: nothing_waits(world))
+
+    async def break_off(tx: Connection) -> None:
+        await tx.execute(text("CREATE TRIGGER broken BEFORE INSERT ON log_lines BEGIN SELECT RAISE(ABORT, 'no'); END"))
+
+    await world.database.write(break_off)
+    with pytest.raises(DBAPIError):
+        await world.core.quotas.change(GUILD, GrantChange(user_id=ALICE, credits=4), by=7, event_id="e")
+    assert await world.count("quota_log") == 0
+    assert await world.count("grants_left") == 0
+
+
+async def test_what_waits_for_a_log_is_there_after_the_next_version_came(tmp_path: Path) -> None:
+    """Ids go on where they were: a message to Discord is known by the first one in it."""
+    path = tmp_path / "before.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, "0006")
+        for number in range(1, 4):
+            connection.execute(
+                text("INSERT INTO log_lines VALUES (:n, 1, 'words', NULL, 'line ' || :n, NULL, 5)"), {"n": number}
+            )
+        connection.execute(text("DELETE FROM log_lines WHERE id != 2"))
+    engine.dispose()
+    async with open_database(f"sqlite+aiosqlite:///{path}") as database:
+
+        async def work(tx: Connection) -> list[tuple[int, str]]:
+            added = "INSERT INTO log_lines (guild_id, kind, words, created_at_ms) VALUES (1, 'quota', 'new', 6)"
+            await tx.execute(text(added))
+            return [tuple(row) for row in await tx.execute(text("SELECT id, words FROM log_lines ORDER BY id"))]
+
+        assert await database.write(work) == [(2, "line 2"), (4, "new")]
 
 
 async def test_requests_and_changes_are_told_in_the_log(world: World) -> None:

@@ -13,7 +13,10 @@ import pytest
 from sqlalchemy import text, update
 
 from bot.credits.ledger import Ledger
-from bot.credits.windows import month_of
+from bot.credits.quotas import SpendingPolicy
+from bot.credits.windows import day_of, month_of
+from bot.generations.quota_changes import ZoneChange
+from bot.generations.quota_desk import QuotaDesk
 from bot.generations.repository import GenerationsRepository
 from bot.generations.usage import By, Period, Usage, UsageBook
 from bot.generations.usage_files import COLUMNS, as_csv, as_json, cell, named, read
@@ -169,6 +172,47 @@ def test_days_have_as_many_hours_as_they_have() -> None:
     days = Period(date(2026, 10, 24), date(2026, 10, 26)).each(berlin)
     assert [(until - since) // 3_600_000 for _, since, until in days] == [24, 25, 24]
     assert all(days[n][2] == days[n + 1][1] for n in range(2))
+
+
+async def test_days_are_those_of_the_servers_clocks(database: Database, clock: TestClock) -> None:
+    """Of two that were asked for within two hours, around midnight in Berlin, when clocks were put back that day."""
+    desk = QuotaDesk(database, SpendingPolicy(None, None, None), clock)
+    await desk.change(GUILD, ZoneChange(name="Europe/Berlin"), by=1, event_id="zone")
+    berlin = ZoneInfo("Europe/Berlin")
+    moments = {
+        "before": datetime(2026, 10, 24, 23, 59, tzinfo=berlin),
+        "first": datetime(2026, 10, 25, 0, 0, tzinfo=berlin),
+        "twice": datetime(2026, 10, 25, 2, 30, tzinfo=berlin, fold=1),
+        "last": datetime(2026, 10, 25, 23, 59, tzinfo=berlin),
+        "after": datetime(2026, 10, 26, 0, 0, tzinfo=berlin),
+    }
+
+    async def work(tx: Connection) -> None:
+        for name, moment in moments.items():
+            await accept(tx, name, now_ms=int(moment.timestamp() * 1000), guild_id=GUILD)
+
+    await database.write(work)
+    book = UsageBook(database, clock)
+    period = Period(date(2026, 10, 24), date(2026, 10, 26))
+    usage = await book.usage(GUILD, period)
+    assert [one.used_credits for _, one in usage.most(By.DAY)] == [8, 24, 8]
+    assert str(usage.zone) == "Europe/Berlin"
+    day = Period(date(2026, 10, 25), date(2026, 10, 25))
+    rows = await read(book.charges(GUILD, day), members={}, channels={}, zone=usage.zone)
+    assert [row["held_at"] for row in rows] == [
+        "2026-10-25T00:00:00+02:00", "2026-10-25T02:30:00+01:00", "2026-10-25T23:59:00+01:00",
+    ]  # fmt: skip
+    assert json.loads(as_json(rows, guild_id=GUILD, period=day, zone=usage.zone))["time_zone"] == "Europe/Berlin"
+    assert {row["time_zone"] for row in csv.DictReader(io.StringIO(as_csv(rows).decode("utf-8-sig")))} == {
+        "Europe/Berlin"
+    }
+
+
+def test_a_day_whose_midnight_does_not_exist_begins_when_it_does() -> None:
+    """In Cairo clocks went from 23:59 to 01:00 on 24 April 2026: the same windows as those of the quotas."""
+    cairo = ZoneInfo("Africa/Cairo")
+    for _, since, until in Period(date(2026, 4, 23), date(2026, 4, 25)).each(cairo):
+        assert (day_of(since, cairo).start_ms, day_of(until - 1, cairo).end_ms) == (since, until)
 
 
 @pytest.mark.parametrize(

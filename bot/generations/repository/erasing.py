@@ -30,6 +30,7 @@ from sqlalchemy import (
 from bot.generations.repository.base import OPEN_DELIVERY, OPEN_REQUEST, Queries, Row
 from bot.generations.repository.reports import ReportState
 from bot.generations.states import DeliveryState, ReferenceState, RequestState, Rung
+from bot.storage.quota_tables import quota_drafts, quota_log
 from bot.storage.tables import (
     attempts,
     deliveries,
@@ -111,6 +112,20 @@ class ErasingQueries(Queries):
             await self._connection.execute(delete(table).where(table.c.user_id == user_id))
         await self._connection.execute(
             update(gallery_posts).where(gallery_posts.c.posted_by == user_id).values(posted_by=nobody)
+        )
+        # What admins set for them by name stays in that server's log, but says no more for whom it was.
+        await self._connection.execute(
+            update(quota_log)
+            .where(quota_log.c.scope == "member", quota_log.c.subject_id == user_id)
+            .values(subject_id=nobody)
+        )
+        about = func.json_extract(quota_drafts.c.change, "$.user_id") == user_id
+        by_name = and_(
+            func.json_extract(quota_drafts.c.change, "$.scope") == "member",
+            func.json_extract(quota_drafts.c.change, "$.subject_id") == user_id,
+        )
+        await self._connection.execute(
+            delete(quota_drafts).where(or_(quota_drafts.c.user_id == user_id, about, by_name))
         )
         # Each person reports a request once; what one said goes when the report is handled.
         await self._connection.execute(

@@ -18,13 +18,15 @@ class LineKind(StrEnum):
     PRIVATE = "private"
     """A private request: that it was made, not what it says."""
     CHANGE = "change"
+    QUOTA = "quota"
+    """A change of who may spend what: a line of the quota log."""
     WORDS = "words"
     """Words of ours, as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogLineRow(Row):
-    """A row of ``log_lines``; ``ref`` is the request's id, or the change's."""
+    """A row of ``log_lines``; ``ref`` is the request's id, the change's, or the quota log's line."""
 
     id: int
     guild_id: int

@@ -9,8 +9,10 @@ from typing import Any
 from sqlalchemy import Select, Table, func, select, tuple_
 
 from bot.generations.repository.base import Queries
+from bot.storage.quota_tables import quota_log, quota_rules
 from bot.storage.tables import (
     account_owners,
+    bans,
     deliveries,
     drafts,
     entries,
@@ -21,6 +23,7 @@ from bot.storage.tables import (
     reference_images,
     reports,
     requests,
+    setting_changes,
     styles,
     tray_images,
 )
@@ -135,6 +138,16 @@ class PersonalQueries(Queries):
         )
         mine["gallery_posts"] = select(gallery_posts).where(gallery_posts.c.posted_by == user_id)
         mine["servers_set"] = select(guild_settings).where(guild_settings.c.updated_by == user_id)
+        mine["bans"] = select(bans).where(bans.c.user_id == user_id)
+        mine["quota_rules"] = select(quota_rules).where(
+            quota_rules.c.scope == "member", quota_rules.c.subject_id == user_id
+        )
+        mine["quota_log"] = select(quota_log).where(quota_log.c.scope == "member", quota_log.c.subject_id == user_id)
+        mine["bans_made"] = select(bans.c.guild_id, bans.c.created_at_ms, bans.c.expires_at_ms).where(
+            bans.c.banned_by == user_id
+        )
+        mine["quota_changes_made"] = select(quota_log).where(quota_log.c.actor_id == user_id)
+        mine["setting_changes_made"] = select(setting_changes).where(setting_changes.c.changed_by == user_id)
         return {name: await self._values(query) for name, query in mine.items()}
 
     async def files(self, user_id: int) -> list[HeldFile]:

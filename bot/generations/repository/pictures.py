@@ -18,6 +18,7 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal_column,
     or_,
     select,
     text,
@@ -188,12 +189,15 @@ class PictureQueries(Queries):
         return Crowd(*(await self._connection.execute(_CROWD, values)).one())
 
     async def durations(self, limit: int) -> list[tuple[str, str | None, float]]:
-        """Return (model, resolution, seconds from submission to success) of the latest pictures, oldest first."""
+        """Return (model, resolution, seconds from submission to success) of the latest pictures, oldest first.
+
+        The latest are those asked for last: by when they were finished all pictures ever made would have to be sorted.
+        """
         rows = await self._connection.execute(
             select(requests.c.model, requests.c.options, pictures.c.submitted_at_ms, pictures.c.finished_at_ms)
             .select_from(pictures.join(requests))
             .where(pictures.c.state == PictureState.FETCHED, pictures.c.submitted_at_ms.is_not(None))
-            .order_by(pictures.c.finished_at_ms.desc())
+            .order_by(literal_column("pictures.rowid").desc())
             .limit(limit)
         )
         return [

@@ -129,10 +129,13 @@ _SWITCHES: Final = frozenset({"age_restricted_only", "private_allowed", "log_pri
 
 async def check_rules(
     tx: Connection, request: GenerationRequest, origin: Origin, *, spec: ModelSpec, now_ms: int
-) -> None:
-    """Raise a Refused when the rules of the server that it is asked for in, or a ban there, are against a request."""
+) -> HouseRules:
+    """Raise a Refused when the rules of the server that it is asked for in, or a ban there, are against a request.
+
+    Returns these rules.
+    """
     if origin.guild_id is None:
-        return
+        return HouseRules()
     rows = GenerationsRepository(tx)
     await check_ban(tx, guild_id=origin.guild_id, user_id=origin.user_id, now_ms=now_ms)
     rules = HouseRules.of(await rows.rules.get(origin.guild_id))
@@ -142,6 +145,7 @@ async def check_rules(
         last_ms = await rows.rules.last_request(origin.guild_id, origin.user_id)
         if last_ms is not None and now_ms < last_ms + rules.slow_mode_s * 1000:
             raise SlowMode(rules.slow_mode_s, last_ms + rules.slow_mode_s * 1000)
+    return rules
 
 
 async def check_ban(tx: Connection, *, guild_id: int, user_id: int, now_ms: int) -> None:
