@@ -112,6 +112,8 @@ async def open_demo(
         usual = {
             "operator_contact": "whoever started this demo",
             "allowed_guilds": frozenset(),
+            "operator_ids": frozenset(),
+            "rivya_api_key_file": None,
             "disk_reserve_bytes": 0,
         }
         config = load_settings(
