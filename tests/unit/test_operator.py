@@ -309,6 +309,18 @@ async def test_who_can_not_be_told_is_not_tried_for_ever(worlds: Worlds) -> None
         assert told(worlds) == [(72, NoticeKind.LOW)]
 
 
+async def test_what_they_were_told_is_kept_for_thirty_days(worlds: Worlds) -> None:
+    worlds.rivya.set_credits(150)
+    async with worlds.open(low_credits_days="", **OPERATORS) as world:
+        await world.until(lambda: len(told(worlds)) == 2)
+        world.clock.advance(29 * 24 * 3600)
+        await reads(world, 150)
+        assert await world.count("operator_notices") == 2
+        world.clock.advance(2 * 24 * 3600)
+        await reads(world, 150)
+        assert await world.count("operator_notices") == 0
+
+
 # --- the books ---
 
 
