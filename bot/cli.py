@@ -134,7 +134,7 @@ async def _run(options: argparse.Namespace) -> int:
     stop.listen()
     settings = _settings(options)
     key = RivyaKey(settings.rivya_api_key, lambda: load_key(options.env_file))
-    key.listen()
+    key.listen(stop.ask)
     for sentence in misspelt_names(options.env_file):
         log.warning("settings.unknown", sentence=sentence)
     from bot.run import run

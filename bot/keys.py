@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,6 +15,15 @@ from bot.errors import ConfigError
 from bot.logs import redact_too
 
 log = structlog.get_logger(__name__)
+
+
+def has_terminal() -> bool:
+    """Tell whether this process belongs to a terminal; one that was closed is none."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 class Renewal(StrEnum):
@@ -33,6 +43,8 @@ class RivyaKey:
         self._read = read
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stop: Callable[[], None] = lambda: None
+        self._had_terminal = False
         self.heard: Callable[[], None] | None = None
         """Called after a SIGHUP, when the key has been read."""
 
@@ -57,11 +69,15 @@ class RivyaKey:
             log.info("key.renewed")
             return Renewal.NEW
 
-    def listen(self) -> None:
-        """Read the key again on SIGHUP."""
+    def listen(self, stop: Callable[[], None]) -> None:
+        """Read the key again on SIGHUP, or ``stop`` when that says that the terminal was closed."""
+        self._stop, self._had_terminal = stop, has_terminal()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._hang_up)
 
     def _hang_up(self) -> None:
+        if self._had_terminal and not has_terminal():
+            self._stop()
+            return
         task = asyncio.get_running_loop().create_task(self._renew_on_signal(), name="key")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

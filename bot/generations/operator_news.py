@@ -167,6 +167,7 @@ class OperatorNews:
 
         async def work(tx: Connection) -> None:
             memory = GenerationsRepository(tx).memory
+            await GenerationsRepository(tx).operator.drop_notices(now_ms - KEPT_S * 1000)
             outlook, _ = await outlook_of(tx, now_ms)
             stored = await memory.fact(LOW_FACT)
             was_low = stored is not None and stored[0] == "1"
@@ -184,7 +185,6 @@ class OperatorNews:
         rows = GenerationsRepository(tx).operator
         for operator_id in self._operator_ids:
             await rows.add_notice(operator_id, kind, facts, now_ms)
-        await rows.drop_notices(now_ms - KEPT_S * 1000)
 
     # --- sending ---
 

@@ -112,9 +112,11 @@ async def open_demo(
         )
         attachments = await stack.enter_async_context(AttachmentServer().serving())
         # What the environment may say of a real bot is not meant for this one.
-        usual = {
+        usual: dict[str, Any] = {
             "operator_contact": "whoever started this demo",
             "allowed_guilds": frozenset(),
+            "operator_ids": frozenset(),
+            "rivya_api_key_file": None,
             "disk_reserve_bytes": 0,
         }
         config = load_settings(

@@ -270,9 +270,9 @@ def books_card(
 
 def _book_entry(one: BookRow, name_of: Name) -> str:
     reason = plain(_REASONS.get(one.reason, one.reason.replace("_", " ")), 120)
-    where = server_name(one.guild_id, name_of) if one.guild_id is not None else "personal use"
-    traced = None
+    where = traced = None
     if one.request_id is not None:
+        where = server_name(one.guild_id, name_of) if one.guild_id is not None else "personal use"
         traced = f"ref {one.request_id[-6:]}, picture {one.position}"
         if one.message_id is not None:
             traced += f" · [message]({url_of(one.guild_id, one.channel_id, one.message_id)})"

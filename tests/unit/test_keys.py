@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -117,6 +120,25 @@ async def test_neither_key_is_in_the_log(file: Path, monkeypatch: pytest.MonkeyP
     assert "RIVYA_API_KEY in RIVYA_API_KEY_FILE is empty." in written
     for secret in (OLD, NEW, "torn in two"):
         assert secret not in written
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_terminal_that_is_closed_stops_it(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
+    """It sends the same signal; a bot that nobody sees any more would keep the database."""
+    answers = [True, not closed]
+    monkeypatch.setattr("bot.keys.has_terminal", lambda: answers.pop(0))
+    key, stops, heard = RivyaKey(SecretStr(OLD), lambda: SecretStr(NEW)), [], asyncio.Event()
+    key.heard = heard.set
+    key.listen(lambda: stops.append("stop"))
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+        async with asyncio.timeout(30):
+            while not (stops or heard.is_set()):
+                await asyncio.sleep(0.005)
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+    assert stops == (["stop"] if closed else [])
+    assert key().get_secret_value() == (OLD if closed else NEW)
 
 
 async def test_a_refused_key_is_read_again_with_each_try(worlds: Worlds) -> None:

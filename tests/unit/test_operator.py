@@ -16,6 +16,7 @@ from bot.generations.refusals import ServerPaused, ServicePaused
 from bot.generations.repository import GenerationsRepository
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import GenerationRequest
+from bot.rivya.errors import ApiKeyRevoked
 from bot.storage import open_database
 from tests.plans import Recorder, plan_of
 from tests.world import BOB, GUILD, World, Worlds
@@ -30,6 +31,14 @@ async def allow(world: World, *, own: bool, most: int | None, event: str, guild_
 async def known(world: World) -> None:
     """Wait for the account's first reading."""
     await world.until(lambda: world.core.generations.fact("provider.credits"))
+
+
+async def reads(world: World, credits_now: int) -> None:
+    """Let the account hold so much, have it read, and wait until that was looked at."""
+    world.rivya.set_credits(credits_now)
+    stands = await world.core.operator.read_again()
+    news = world.core.engine._operator_news
+    await world.until(lambda: news._judged_ms == stands.outlook.read_at_ms)
 
 
 def told(worlds: Worlds) -> list[tuple[int, NoticeKind]]:
@@ -157,6 +166,24 @@ async def test_a_pause_binds_at_the_moment_of_sending(worlds: Worlds) -> None:
         await world.check_books(charged=0)
 
 
+async def test_a_closed_account_binds_at_the_moment_of_sending(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nobody() -> None:
+        """Stand for whoever gives back, who has not looked yet."""
+
+    worlds.cdn.doors.clear()
+    async with worlds.open() as world:
+        monkeypatch.setattr(world.core.engine, "_give_back_waiting", nobody)
+        await known(world)
+        request_id = await world.imagine(references=(worlds.cdn.add("cat.png"),))
+        await world.until(lambda: worlds.cdn.fetched)
+        world.core.account.close(ApiKeyRevoked("as the test wants it"))
+        worlds.cdn.doors.set()
+        view = await world.until_state(request_id, PictureState.FAILED)
+        assert view.pictures[0].failure_code == "api_key_revoked"
+        assert "create" not in {request.route for request in worlds.rivya.books.requests}
+        await world.check_books(charged=0)
+
+
 # --- the outlook ---
 
 
@@ -200,20 +227,15 @@ async def test_operators_are_told_once_for_each_fall(worlds: Worlds) -> None:
         await world.until(lambda: len(told(worlds)) == 2)
         assert told(worlds) == [(71, NoticeKind.LOW), (72, NoticeKind.LOW)]
         assert worlds.discord.told_operators[0][1].facts["free_credits"] == 150
-        worlds.rivya.set_credits(250)  # above the threshold, and not well above it
-        await world.core.operator.read_again()
-        worlds.rivya.set_credits(140)
-        await world.core.operator.read_again()
+        await reads(world, 250)  # above the threshold, and not well above it
+        await reads(world, 140)
         await world.pass_time(60, step_s=5)
     async with worlds.open(low_credits_days="", **OPERATORS) as world:  # a restart repeats nothing
         await known(world)
         await world.pass_time(60, step_s=5)
         assert len(told(worlds)) == 2
-        worlds.rivya.set_credits(5000)
-        await world.core.operator.read_again()
-        await world.pass_time(30, step_s=5)
-        worlds.rivya.set_credits(100)
-        await world.core.operator.read_again()
+        await reads(world, 5000)
+        await reads(world, 100)
         await world.until(lambda: len(told(worlds)) == 4)
         assert await world.count("operator_notices") == 4
 
@@ -285,6 +307,18 @@ async def test_who_can_not_be_told_is_not_tried_for_ever(worlds: Worlds) -> None
         await world.until(lambda: told(worlds) == [(72, NoticeKind.LOW)])
         await world.pass_time(120, step_s=5)
         assert told(worlds) == [(72, NoticeKind.LOW)]
+
+
+async def test_what_they_were_told_is_kept_for_thirty_days(worlds: Worlds) -> None:
+    worlds.rivya.set_credits(150)
+    async with worlds.open(low_credits_days="", **OPERATORS) as world:
+        await world.until(lambda: len(told(worlds)) == 2)
+        world.clock.advance(29 * 24 * 3600)
+        await reads(world, 150)
+        assert await world.count("operator_notices") == 2
+        world.clock.advance(2 * 24 * 3600)
+        await reads(world, 150)
+        assert await world.count("operator_notices") == 0
 
 
 # --- the books ---
