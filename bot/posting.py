@@ -188,14 +188,15 @@ class DiscordDelivery:
     async def _send(
         self, rung: Rung, view: RequestView, target: Target, card: Card, files: Sequence[PostFile]
     ) -> Posted:
-        async with self._faults() as client:
+        # What arrives when its nonce is forgotten would stand there twice, if an earlier try arrived unseen.
+        async with self._faults(timeout_s=target.nonce_left_s or CALL_TIMEOUT_S) as client:
             channel: discord.abc.Messageable
             if rung is Rung.DIRECT:
                 channel = await client.create_dm(discord.Object(view.user_id))
             else:
                 channel = client.get_partial_messageable(view.channel_id, guild_id=view.guild_id)
                 card.add_item(discord.ui.TextDisplay(fine(f"for <@{view.user_id}>")))
-            if target.search_history and (found := await self._find(client, channel, view, target)):
+            if target.nonce_left_s is None and (found := await self._find(client, channel, view, target)):
                 return found
             message = await channel.send(
                 view=card,

@@ -52,6 +52,8 @@ STUCK_ON_RUNG_S = 1800.0
 GIVE_UP_S = 24 * 3600.0
 SEARCH_AFTER_S = 120.0
 """Discord forgets nonces after some minutes; past this the channel is searched for our own message first."""
+SEND_AT_LEAST_S = 30.0
+"""With less than this left of a nonce's time, the channel is searched, too: a file takes some time to arrive."""
 MAX_SHRINKS = 4
 FAILED_WAIT_S = 30.0
 MAX_FAILURES = 5
@@ -270,6 +272,8 @@ class Courier:
 
     def _target(self, request: RequestRow, row: DeliveryRow, view: RequestView) -> Target:
         first_try_ms = row.first_try_at_ms
+        now_ms = self._clock.now_ms()
+        left_s = SEARCH_AFTER_S - (now_ms - (first_try_ms if first_try_ms is not None else now_ms)) / 1000
         return Target(
             application_id=request.application_id,
             interaction_token=request.interaction_token,
@@ -277,7 +281,7 @@ class Courier:
             # The same for every try of one message, whatever became of the pictures meanwhile.
             # And of this way only: Discord tells nonces apart by their author, not by their channel.
             nonce=f"{request.id}{'d' if row.rung == Rung.DIRECT else 'c'}{(first_try_ms or 0) // 1000:08x}",
-            search_history=first_try_ms is not None and self._clock.now_ms() - first_try_ms > SEARCH_AFTER_S * 1000,
+            nonce_left_s=left_s if left_s >= SEND_AT_LEAST_S else None,
         )
 
     async def _deliver(self, request: RequestRow, row: DeliveryRow, view: RequestView, progress: _Progress) -> float:

@@ -56,15 +56,16 @@ class PostFile:
 class Target:
     """Where and how to post: what the rungs need beside the view.
 
-    ``nonce`` is at most 25 characters and stable for this result. ``search_history`` asks the channel rung to look for
-    a message of ours with this request's buttons before posting.
+    ``nonce`` is at most 25 characters and stable for this result. It may be forgotten after ``nonce_left_s``: a message
+    that is not sent by then is given up. None: it may be forgotten already, and the channel rung looks for a message of
+    ours with this request's buttons before posting.
     """
 
     application_id: int
     interaction_token: str | None
     message_id: int | None
     nonce: str
-    search_history: bool = False
+    nonce_left_s: float | None = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -221,22 +222,41 @@ async def test_before_and_after_the_connection_it_is_tried_later(
         assert failed.value.fault is DeliveryFault.TRANSIENT
 
 
-async def test_a_card_that_is_not_answered_holds_its_result_up_for_a_shorter_time(
-    delivery: DiscordDelivery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@asynccontextmanager
+async def no_answer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Discord takes everything and says nothing."""
+
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    assert bot.posting.PROGRESS_TIMEOUT_S < bot.posting.CALL_TIMEOUT_S
-    monkeypatch.setattr(bot.posting, "PROGRESS_TIMEOUT_S", 0.05)
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
         port = silent.sockets[0].getsockname()[1]
         monkeypatch.setattr(discord.http.Route, "BASE", f"http://127.0.0.1:{port}/api/v10")
+        yield
+
+
+async def test_a_card_that_is_not_answered_holds_its_result_up_for_a_shorter_time(
+    delivery: DiscordDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bot.posting.PROGRESS_TIMEOUT_S < bot.posting.CALL_TIMEOUT_S
+    monkeypatch.setattr(bot.posting, "PROGRESS_TIMEOUT_S", 0.05)
+    async with no_answer(monkeypatch):
         for rung in (Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL):
             with pytest.raises(DeliveryError) as failed:
                 await asyncio.wait_for(delivery.show_progress(rung, VIEW, TARGET), 10)
             assert failed.value.fault is DeliveryFault.TRANSIENT
+
+
+async def test_a_message_is_given_up_before_its_nonce_is_forgotten(
+    delivery: DiscordDelivery, files: list[PostFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier try may have arrived unseen: what arrives under a nonce that is forgotten stands there twice."""
+    async with no_answer(monkeypatch):
+        late = replace(TARGET, nonce_left_s=0.05)
+        with pytest.raises(DeliveryError) as failed:
+            await asyncio.wait_for(delivery.post(Rung.CHANNEL, VIEW, late, files), 10)
+        assert failed.value.fault is DeliveryFault.TRANSIENT
 
 
 # --- a message whose answer was lost ---
@@ -260,7 +280,7 @@ FAILED = request(
     user_id=OWNER,
     message_id=MESSAGE,
 )
-SEARCHING = Target(APPLICATION_ID, None, MESSAGE, nonce=TARGET.nonce, search_history=True)
+SEARCHING = Target(APPLICATION_ID, None, MESSAGE, nonce=TARGET.nonce, nonce_left_s=None)
 
 
 def _report(state: ReportState = ReportState.OPEN) -> ReportRow:
