@@ -89,7 +89,9 @@ def explain_card(
     if left is None:
         head = f"**<@{user_id}> has no limit on credits here.**"
     elif left:
-        head = f"**<@{user_id}> has {in_credits(left)} left here.**"
+        extra = balance.granted_credits if binding is own else 0
+        of_them = f", {grouped(extra)} of them extra" if 0 < extra < left else ""
+        head = f"**<@{user_id}> has {in_credits(left)} left here{of_them}.**"
     else:
         head = f"**<@{user_id}> has no credits left here.**"
     total = (own.credits or 0) + balance.granted_credits

@@ -237,6 +237,8 @@ async def test_a_grant_is_used_after_the_allowance(world: DiscordWorld, admin: A
     words = await said(world, admin, "grant", member=world.alice, amount=40, reason="thanks", expires_in_days=3)
     assert f"**40 credits** extra for <@{world.alice.id}>, until <t:" in words
     assert (await world.balance()).granted_credits == 40
+    explained = await said(world, admin, "explain", member=world.alice)
+    assert explained.startswith(f"**<@{world.alice.id}> has 200 credits left here, 40 of them extra.**")
     (grant,) = [line for line in await rows(world, "quota_log") if line.subject_id == world.alice.id]
     async with world.database.read() as tx:
         entry = (await tx.execute(text("SELECT * FROM entries WHERE id = :id"), {"id": grant.entry_id})).one()
