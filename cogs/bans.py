@@ -45,14 +45,19 @@ class Bans(commands.Cog):
         await self._ban(interaction, member, reason or "", expires)
 
     @app_commands.command(name="unban", description="Lift a member's ban from this bot.")
-    @app_commands.describe(member="Whose ban.")
+    @app_commands.describe(member="Whose ban.", reason="Why: it stands in the log of changes.")
     @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
     @app_commands.allowed_installs(guilds=True, users=False)
     @app_commands.default_permissions(moderate_members=True)
-    async def unban(self, interaction: Interaction, member: discord.User) -> None:
+    async def unban(
+        self,
+        interaction: Interaction,
+        member: discord.User,
+        reason: app_commands.Range[str, 1, 500] | None = None,
+    ) -> None:
         """Lift a ban."""
         guild = may_ban(interaction)
-        stood = await self._house.unban(guild.id, member.id, by=interaction.user.id)
+        stood = await self._house.unban(guild.id, member.id, by=interaction.user.id, reason=reason or "")
         await say(interaction, view=unbanned_card(member.id, stood=stood))
 
     @app_commands.command(name="bans", description="Who is banned from this bot here, until when, and why.")

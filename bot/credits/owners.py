@@ -14,6 +14,8 @@ from bot.credits.windows import all_closed_ms, earliest_open_ms
 from bot.storage import Connection
 from bot.storage.tables import account_owners, forgotten_owners, legs
 
+PACE_KEPT_S = 24 * 3600
+"""For this long at least it counts when somebody asked last: they may have to wait so long between two requests."""
 GRANTS_KEPT_S = 365 * 24 * 3600
 """For this long a person who was forgotten can come back for credits that were granted to them; then they lapse."""
 
@@ -64,9 +66,10 @@ class Owners:
 
     async def _counts_until(self, account_id: int, now_ms: int) -> int:
         until_ms = 0
-        since = {"account_id": account_id, "since_ms": earliest_open_ms(now_ms)}
+        pace_ms = PACE_KEPT_S * 1000
+        since = {"account_id": account_id, "since_ms": min(earliest_open_ms(now_ms), now_ms - pace_ms)}
         if await self._connection.scalar(_USED_SINCE, since):
-            until_ms = all_closed_ms(now_ms)
+            until_ms = max(all_closed_ms(now_ms), now_ms + pace_ms)
         longest_ms = now_ms + GRANTS_KEPT_S * 1000
         for grant in await CreditsRepository(self._connection).grants_left(account_id, now_ms):
             until_ms = max(until_ms, min(grant.expires_at_ms or longest_ms, longest_ms))

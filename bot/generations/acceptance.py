@@ -194,7 +194,14 @@ class Acceptance:
             raise ServerPaused
         rows = GenerationsRepository(tx)
         spec = self._catalogue.get(wanted.model)
-        rules = await check_rules(tx, wanted.request, wanted.origin, spec=spec, now_ms=situation.now_ms)
+        rules = await check_rules(
+            tx,
+            wanted.request,
+            wanted.origin,
+            spec=spec,
+            account_id=situation.account_id,
+            now_ms=situation.now_ms,
+        )
         ours_bytes = await check_sources(tx, wanted.request, wanted.origin, situation.now_ms)
         self._check_bounds(wanted, situation.bounds, rules)
         await self._check_room(rows, wanted, situation.bounds, free_bytes, ours_bytes)

@@ -63,6 +63,7 @@ class Eraser:
         await self.remove_files()
         await self.forget_hashes()
         await self.forget_reasons()
+        await self.forget_bans()
         await self.remove_messages()
 
     async def finish_forgetting(self) -> int:
@@ -102,6 +103,12 @@ class Eraser:
         """Remove what was said of forgotten requests in reports, when these have been handled."""
         if await self._database.look(lambda tx: GenerationsRepository(tx).erasing.has_reasons()):
             await self._database.write(lambda tx: GenerationsRepository(tx).erasing.forget_reasons())
+
+    async def forget_bans(self) -> None:
+        """Remove the bans of forgotten people that are over: they stayed only so that they could not be got rid of."""
+        now_ms = self._clock.now_ms()
+        if await self._database.look(lambda tx: GenerationsRepository(tx).bans.has_ended(now_ms)):
+            await self._database.write(lambda tx: GenerationsRepository(tx).bans.remove_ended(now_ms))
 
     async def retain(self) -> Erased:
         """Remove words, references and pictures of requests that are older than the retention; says what it did."""

@@ -14,7 +14,7 @@ import structlog
 from bot.clock import Clock
 from bot.errors import BotError
 from bot.generations.house_rules import MAX_LISTED, MAX_SLOW_MODE_S, HouseRules, check_ban, check_posting
-from bot.generations.repository import BanRow, ChangeRow, GenerationsRepository, LineKind, RequestRow
+from bot.generations.repository import BAN, BanRow, ChangeRow, GenerationsRepository, LineKind, RequestRow
 from bot.generations.terms import MAX_TERMS, TERM_MAX_CHARS, TERMS_MAX_CHARS, tidied
 from bot.generations.values import Origin
 from bot.storage import Connection, Database
@@ -24,8 +24,6 @@ log = structlog.get_logger(__name__)
 THE_BOT: Final = 0
 """Who changed a setting when nobody did."""
 BAN_REASON_MAX_CHARS: Final = 500
-BAN: Final = "ban"
-"""The name under which bans stand among the changes."""
 
 
 class SettingRefused(BotError):
@@ -77,7 +75,7 @@ class House:
     ) -> BanRow:
         """Ban a member from the bot in this server, in the place of whatever ban stands. Raises SettingRefused."""
         now_ms = self._clock.now_ms()
-        said = " ".join(reason.split())[:BAN_REASON_MAX_CHARS]
+        said = _reason(reason)
         if expires_at_ms is not None and expires_at_ms <= now_ms:
             raise SettingRefused(user_message="That time is over already.")
 
@@ -103,9 +101,10 @@ class House:
         log.info("house.banned", guild_id=guild_id, user_id=user_id, by=by, expires_at_ms=expires_at_ms)
         return ban
 
-    async def unban(self, guild_id: int, user_id: int, *, by: int) -> bool:
+    async def unban(self, guild_id: int, user_id: int, *, by: int, reason: str = "") -> bool:
         """Lift a member's ban; tells whether one stood."""
         now_ms = self._clock.now_ms()
+        said = _reason(reason)
 
         async def work(tx: Connection) -> bool:
             rows = GenerationsRepository(tx)
@@ -113,7 +112,8 @@ class House:
             if standing is None:
                 return False
             await rows.bans.lift(guild_id, user_id, by=by, now_ms=now_ms)
-            await note_change(tx, guild_id, BAN, _told(standing), None, by=by, now_ms=now_ms)
+            lifted = {"user_id": standing.told_user_id, "reason": said, "lifted": True}
+            await note_change(tx, guild_id, BAN, _told(standing), lifted, by=by, now_ms=now_ms)
             return True
 
         lifted = await self._database.write(work)
@@ -187,7 +187,11 @@ async def note_request(tx: Connection, request: RequestRow, now_ms: int) -> None
 def _told(ban: BanRow | None) -> dict[str, Any] | None:
     if ban is None:
         return None
-    return {"user_id": ban.user_id, "reason": ban.reason, "expires_at_ms": ban.expires_at_ms}
+    return {"user_id": ban.told_user_id, "reason": ban.reason, "expires_at_ms": ban.expires_at_ms}
+
+
+def _reason(words: str) -> str:
+    return " ".join(words.split())[:BAN_REASON_MAX_CHARS]
 
 
 def _checked(name: str, value: Any) -> Any:

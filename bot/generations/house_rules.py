@@ -128,11 +128,17 @@ _SWITCHES: Final = frozenset({"age_restricted_only", "private_allowed", "log_pri
 
 
 async def check_rules(
-    tx: Connection, request: GenerationRequest, origin: Origin, *, spec: ModelSpec, now_ms: int
+    tx: Connection,
+    request: GenerationRequest,
+    origin: Origin,
+    *,
+    spec: ModelSpec,
+    account_id: int | None,
+    now_ms: int,
 ) -> HouseRules:
     """Raise a Refused when the rules of the server that it is asked for in, or a ban there, are against a request.
 
-    Returns these rules.
+    ``account_id``: the asker's there, None while they have none. Returns these rules.
     """
     if origin.guild_id is None:
         return HouseRules()
@@ -141,8 +147,8 @@ async def check_rules(
     rules = HouseRules.of(await rows.rules.get(origin.guild_id))
     rules.check_place(origin)
     rules.check_request(request, spec)
-    if rules.slow_mode_s:
-        last_ms = await rows.rules.last_request(origin.guild_id, origin.user_id)
+    if rules.slow_mode_s and account_id is not None:
+        last_ms = await rows.rules.last_request(account_id)
         if last_ms is not None and now_ms < last_ms + rules.slow_mode_s * 1000:
             raise SlowMode(rules.slow_mode_s, last_ms + rules.slow_mode_s * 1000)
     return rules

@@ -129,6 +129,17 @@ WHEN NOT (OLD.scope = 'member' AND OLD.subject_id > 0 AND NEW.subject_id < 0)
 BEGIN SELECT RAISE(ABORT, 'quota_log are append-only'); END
 """
 
+# As there: of a ban in the log of settings only whom it was about may go, for a 0.
+_SETTING_CHANGES_NO_UPDATE = """
+CREATE TRIGGER setting_changes_no_update BEFORE UPDATE ON setting_changes
+WHEN OLD.name != 'ban'
+  OR json_replace(OLD.was, '$.user_id', 0) IS NOT NEW.was
+  OR json_replace(OLD.became, '$.user_id', 0) IS NOT NEW.became
+  OR OLD.id IS NOT NEW.id OR OLD.guild_id IS NOT NEW.guild_id OR OLD.changed_by IS NOT NEW.changed_by
+  OR OLD.name IS NOT NEW.name OR OLD.created_at_ms IS NOT NEW.created_at_ms
+BEGIN SELECT RAISE(ABORT, 'setting_changes are append-only'); END
+"""
+
 _GRANT_GIVEN = """
 CREATE TRIGGER entries_grant_given AFTER INSERT ON entries WHEN NEW.kind = 'grant'
 BEGIN
@@ -161,7 +172,8 @@ END
 GUARDS: tuple[str, ...] = (
     *_append_only("entries"),
     *_append_only("legs"),
-    *_append_only("setting_changes"),
+    *_append_only("setting_changes")[1:],
+    _SETTING_CHANGES_NO_UPDATE.strip(),
     _ONE_HOLD.strip(),
     _SETTLEMENT.strip(),
     _REFUND.strip(),

@@ -421,11 +421,14 @@ bans = Table(
     Column("expires_at_ms", BigInteger),  # NULL: until it is lifted
     Column("lifted_at_ms", BigInteger),
     Column("lifted_by", BigInteger),
+    Column("forgotten_at_ms", BigInteger),  # its person asked to be forgotten while it stood: it goes when it ends
     sqlite_autoincrement=True,
 )
+Index("ix_bans_forgotten", bans.c.expires_at_ms, sqlite_where=text("forgotten_at_ms IS NOT NULL"))
 Index("uq_bans_standing", bans.c.guild_id, bans.c.user_id, unique=True, sqlite_where=text("lifted_at_ms IS NULL"))
 
-# Who changed which setting, from what to what (JSON). Append-only.
+# Who changed which setting, from what to what (JSON). Append-only, but for whom a ban was about: 0 stands there, and
+# leads nowhere, once they asked to be forgotten.
 setting_changes = Table(
     "setting_changes",
     metadata,

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from bot.generations.house import BAN, THE_BOT
+from bot.generations.house import THE_BOT
 from bot.generations.protocols import LogLine
-from bot.generations.repository import ChangeRow
+from bot.generations.repository import BAN, NOBODY, ChangeRow
 from bot.generations.values import RequestView
 from bot.ui.card import SLATE, TEXT_LIMIT, Card, apart, fine, lines
 from bot.ui.kin import headline, url_of
@@ -64,7 +64,17 @@ def ban_words(user_id: int, reason: str, expires_at_ms: int | None) -> str:
     """Return a ban: who, until when, why."""
     until = f"until <t:{expires_at_ms // 1000}:f>" if expires_at_ms is not None else "until it is lifted"
     why = f": {plain(reason, _PROMPT_LIMIT)}" if reason else ""
-    return f"<@{user_id}> {until}{why}"
+    return f"{_whom(user_id)} {until}{why}"
+
+
+def _lifted_words(before: Mapping[str, Any], after: Mapping[str, Any] | None) -> str:
+    """Return whose ban was lifted, and why; before there could be a reason, nothing stood in the place of the ban."""
+    why = after["reason"] if after is not None else ""
+    return f"**No longer banned:** {_whom(before['user_id'])}{f': {plain(why, _PROMPT_LIMIT)}' if why else ''}"
+
+
+def _whom(user_id: int) -> str:
+    return f"<@{user_id}>" if user_id != NOBODY else "somebody who was forgotten"
 
 
 def _line(line: LogLine, limit: int) -> str:
@@ -100,8 +110,8 @@ def _request(view: RequestView, *, hidden: bool, limit: int) -> str:
 def _changed(change: ChangeRow) -> str:
     before, after = json.loads(change.was), json.loads(change.became)
     if change.name == BAN:
-        if after is None:
-            return f"**No longer banned:** <@{before['user_id']}>"
+        if after is None or after.get("lifted"):
+            return _lifted_words(before, after)
         return f"**Banned:** {ban_words(after['user_id'], after['reason'], after['expires_at_ms'])}"
     name = NAMES.get(change.name) or plain(change.name.replace("_", " "), 60)
     if change.name == "terms":

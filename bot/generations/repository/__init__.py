@@ -1,7 +1,7 @@
 """All SQL of the generations, one module a noun."""
 
 from bot.generations.repository.attempts import AttemptQueries, AttemptRow
-from bot.generations.repository.bans import BanQueries, BanRow
+from bot.generations.repository.bans import BAN, NOBODY, BanQueries, BanRow
 from bot.generations.repository.deliveries import DeliveryQueries, DeliveryRow
 from bot.generations.repository.drafts import DraftQueries, DraftRow
 from bot.generations.repository.erasing import ErasingQueries, ForgettingRow, RemovalRow
@@ -30,6 +30,8 @@ from bot.generations.repository.usage import UsageQueries
 from bot.storage import Connection
 
 __all__ = [
+    "BAN",
+    "NOBODY",
     "AttemptRow",
     "BanRow",
     "BookRow",

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, not_, or_, select, text, update
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import bans
+from bot.storage.tables import bans, setting_changes
 
+BAN: Final = "ban"
+"""The name under which bans stand among the changes of settings."""
+NOBODY: Final = 0
+"""Stands in the log in the place of who asked to be forgotten. The same for all of them: a ban that still stands has
+their id beside its time and reason, and nothing that leads from there to their requests."""
+_FORGOTTEN = text("bans.forgotten_at_ms IS NOT NULL")
 _STANDING = text("bans.lifted_at_ms IS NULL")
-"""The condition of the partial index, word for word."""
+"""The conditions of the partial indexes, word for word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,12 @@ class BanRow(Row):
     expires_at_ms: int | None
     lifted_at_ms: int | None
     lifted_by: int | None
+    forgotten_at_ms: int | None = None
+
+    @property
+    def told_user_id(self) -> int:
+        """Whom the log may name: 0 once they asked to be forgotten."""
+        return self.user_id if self.forgotten_at_ms is None else NOBODY
 
 
 _NOW = or_(bans.c.expires_at_ms.is_(None), bans.c.expires_at_ms > bindparam("now_ms"))
@@ -52,9 +64,36 @@ class BanQueries(Queries):
         await self._connection.execute(insert(bans).values(**values))
 
     async def lift(self, guild_id: int, user_id: int, *, by: int, now_ms: int) -> None:
-        """End whatever stands for a member."""
+        """End whatever stands for a member; of somebody who was forgotten it goes."""
+        theirs = and_(_STANDING, bans.c.guild_id == guild_id, bans.c.user_id == user_id)
+        await self._connection.execute(delete(bans).where(theirs, _FORGOTTEN))
+        await self._connection.execute(update(bans).where(theirs).values(lifted_at_ms=now_ms, lifted_by=by))
+
+    # --- when somebody is forgotten ---
+
+    async def forget(self, user_id: int, now_ms: int) -> None:
+        """Remove a person's bans but for those that stand, and take their id out of what was written down of any."""
+        theirs = bans.c.user_id == user_id
+        await self._connection.execute(delete(bans).where(theirs, not_(and_(_STANDING, _NOW))), {"now_ms": now_ms})
+        await self._connection.execute(update(bans).where(theirs).values(forgotten_at_ms=now_ms))
+        said = (setting_changes.c.was, setting_changes.c.became)
         await self._connection.execute(
-            update(bans)
-            .where(_STANDING, bans.c.guild_id == guild_id, bans.c.user_id == user_id)
-            .values(lifted_at_ms=now_ms, lifted_by=by)
+            update(setting_changes)
+            .where(
+                setting_changes.c.name == BAN,
+                or_(*(func.json_extract(column, "$.user_id") == user_id for column in said)),
+            )
+            .values({column: func.json_replace(column, "$.user_id", NOBODY) for column in said})
         )
+
+    async def has_ended(self, now_ms: int) -> bool:
+        """Tell whether a ban of somebody who was forgotten is over."""
+        return bool(await self._connection.scalar(select(func.count()).select_from(bans).where(*_over(now_ms))))
+
+    async def remove_ended(self, now_ms: int) -> int:
+        """Remove such bans; returns how many."""
+        return await self._changed(delete(bans).where(*_over(now_ms)))
+
+
+def _over(now_ms: int) -> tuple[ColumnElement[bool], ...]:
+    return (_FORGOTTEN, bans.c.expires_at_ms <= now_ms)

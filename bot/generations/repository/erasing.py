@@ -27,6 +27,7 @@ from sqlalchemy import (
     update,
 )
 
+from bot.generations.repository.bans import BanQueries
 from bot.generations.repository.base import OPEN_DELIVERY, OPEN_REQUEST, Queries, Row
 from bot.generations.repository.reports import ReportState
 from bot.generations.states import DeliveryState, ReferenceState, RequestState, Rung
@@ -119,6 +120,7 @@ class ErasingQueries(Queries):
             .where(quota_log.c.scope == "member", quota_log.c.subject_id == user_id)
             .values(subject_id=nobody)
         )
+        await BanQueries(self._connection).forget(user_id, now_ms)
         about = func.json_extract(quota_drafts.c.change, "$.user_id") == user_id
         by_name = and_(
             func.json_extract(quota_drafts.c.change, "$.scope") == "member",

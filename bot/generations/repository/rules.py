@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, literal_column, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot.generations.repository.base import Queries, Row
 from bot.generations.states import RequestState
-from bot.storage.tables import house_rules, requests, setting_changes
+from bot.storage.tables import entries, house_rules, pictures, requests, setting_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,19 @@ class ChangeRow(Row):
 
 
 _GET = select(house_rules).where(house_rules.c.guild_id == bindparam("which"))
+# By the account, from its newest hold back: it stays a member's when they were forgotten and come back, and a request's
+# name does not.
 _LAST = (
     select(requests.c.created_at_ms)
+    .select_from(entries)
+    .join(pictures, pictures.c.id == entries.c.picture_id)
+    .join(requests, requests.c.id == pictures.c.request_id)
     .where(
-        requests.c.user_id == bindparam("who"),
-        requests.c.guild_id == bindparam("which"),
+        entries.c.account_id == bindparam("account_id"),
+        entries.c.kind == literal_column("'hold'"),
         requests.c.state != RequestState.VOID,
     )
-    .order_by(requests.c.created_at_ms.desc())
+    .order_by(entries.c.id.desc())
     .limit(1)
 )
 
@@ -83,9 +88,9 @@ class RuleQueries(Queries):
         )
         return frozenset(rows.scalars())
 
-    async def last_request(self, guild_id: int, user_id: int) -> int | None:
-        """Return when a member asked last here, for something that was taken."""
-        found: int | None = await self._connection.scalar(_LAST, {"which": guild_id, "who": user_id})
+    async def last_request(self, account_id: int) -> int | None:
+        """Return when an account's member asked last, for something that was taken."""
+        found: int | None = await self._connection.scalar(_LAST, {"account_id": account_id})
         return found
 
     async def add_change(self, **values: Any) -> int:
