@@ -201,7 +201,15 @@ class Intake:
                 mends = [Mend("Change the prompt", ids.rewrite(draft_id))]
         except BotError as trouble:  # a refusal needs no database
             log.warning("refusal.without_offer", error=str(trouble)[:200])
-        card = refusal_card(error, balance=balance, mends=mends, picture_credits=price, in_public=ask.in_public)
+        keeps = bool(mends) or ask.in_public or request is None or _has_our_words(request)
+        card = refusal_card(
+            error,
+            balance=balance,
+            mends=mends,
+            picture_credits=price,
+            in_public=ask.in_public,
+            typed=request.prompt if request is not None and not keeps else None,
+        )
         await ask.answer(card)
 
     async def _ask_first(self, ask: Ask, quote: Quote, asked: _Asked) -> None:

@@ -42,7 +42,14 @@ class Submitted:
         """Return the uploaded files in their order, of whatever kind they are."""
         found = [self._attachments.get(file_id) for file_id in self.values(custom_id)]
         return tuple(
-            Attachment(url=file["url"], filename=file["filename"], size_bytes=file["size"]) for file in found if file
+            Attachment(
+                url=file["url"],
+                filename=file["filename"],
+                size_bytes=file["size"],
+                content_type=file.get("content_type"),
+            )
+            for file in found
+            if file
         )
 
 

@@ -278,7 +278,7 @@ class Imagine(commands.Cog):
 
 
 def _attachment(image: discord.Attachment) -> Attachment:
-    return Attachment(url=image.url, filename=image.filename, size_bytes=image.size)
+    return Attachment(url=image.url, filename=image.filename, size_bytes=image.size, content_type=image.content_type)
 
 
 def _among_others(parent: Parent | None) -> Parent | None:

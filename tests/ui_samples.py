@@ -14,7 +14,7 @@ from bot.credits.repository import Entry
 from bot.credits.windows import Period, Window
 from bot.errors import ReferenceRefused
 from bot.generations.protocols import PostFile
-from bot.generations.refusals import MissingPermissions, NotAllowedHere, QueueFull, TooManyAtOnce
+from bot.generations.refusals import ChannelNotAllowed, MissingPermissions, NotAllowedHere, QueueFull, TooManyAtOnce
 from bot.generations.states import DeliveryState, PictureState, ReferenceState, RequestState
 from bot.generations.values import (
     Attachment,
@@ -266,6 +266,7 @@ def samples() -> dict[str, Sample]:
     plain("picture-failed", lambda: cards.picture_card(past[2], []))
     plain("picture-dropped", lambda: cards.picture_card(past[4], []))
 
+    plain("refused-channel", lambda: cards.refusal_card(ChannelNotAllowed((7,)), typed=PANDA))
     plain("notice-one", lambda: cards.notice_card(1))
     plain("notice-three", lambda: cards.notice_card(3))
     plain("cancelled", lambda: cards.cancelled_card(Cancelled(1, 8, 0, 0)))

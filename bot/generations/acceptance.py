@@ -40,6 +40,9 @@ log = structlog.get_logger(__name__)
 RESULT_ROOM_BYTES = 40 * 1024 * 1024
 """Reserved for one result: a 4096² PNG of noise is about 48 MB, a real one 15 to 30 (measured on the sandbox's)."""
 
+_MAY_BE_IMAGES = ("image/", "application/octet-stream")
+_KINDS = {"application/pdf": "a PDF", "video/": "a video", "audio/": "a sound", "text/": "a text"}
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -159,6 +162,11 @@ class Acceptance:
                 limit = spec.reference_max_bytes // 1_000_000
                 size = image.size_bytes / 1_000_000
                 raise ReferenceRefused(image.filename, f"is {size:.0f} MB; {spec.label} takes at most {limit} MB each.")
+            # Its bytes say what it is; but what Discord knows to be something else need not be fetched for that.
+            said = image.content_type if isinstance(image, Attachment) else None
+            if said is not None and not said.startswith(_MAY_BE_IMAGES):
+                kind = next((words for start, words in _KINDS.items() if said.startswith(start)), "no image")
+                raise ReferenceRefused(image.filename, f"is {kind}. JPEG, PNG and WebP images work.")
         if origin.guild_id is None:
             if self._limits.spending.personal_credits_per_month == 0:
                 raise PersonalUseOff

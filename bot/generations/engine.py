@@ -45,6 +45,7 @@ MODELS_EVERY_S = 6 * 3600.0
 LOG_EVERY_S = 5.0
 """What happens within it is told in one message of a server's log."""
 NEWS_EVERY_S = 5.0
+ACCOUNT_AT_START_S = 10.0
 
 
 class Engine:
@@ -98,6 +99,7 @@ class Engine:
     async def __aenter__(self) -> Self:
         await self._upkeep.clear_incoming()
         await self._operator_news.begin()
+        await self._look_whether_all_is_well()
         await self._void_unacknowledged()
         await self._resume()
         self._background(self._read_mail(), "mail")
@@ -315,6 +317,16 @@ class Engine:
             self._catalogue.refresh(await self._client.models())
         except RivyaError as error:
             log.warning("models.unread", code=error.code)
+
+    async def _look_whether_all_is_well(self) -> None:
+        """Read the account before anything is taken up that would be given back because it was closed before."""
+        if not self._account.closed:
+            return
+        try:
+            async with asyncio.timeout(ACCOUNT_AT_START_S):
+                await self._account.read()
+        except TimeoutError:
+            log.warning("account.unread_at_start")
 
     async def _watch_account(self) -> None:
         while True:

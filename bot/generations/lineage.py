@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from bot.generations.states import PictureState
+from bot.generations.states import PictureState, ReferenceState
 from bot.generations.values import (
     MAX_PICTURES,
     Derived,
@@ -52,7 +52,7 @@ def derive(
     parent_position = None
     references: tuple[ReferenceImage, ...]
     if derived_as in _WHOLE:
-        references = tuple(reference_image(image) for image in view.references)
+        references = tuple(reference_image(image) for image in view.references if image not in references_refused(view))
     else:
         picture = kept_picture(view, position)
         parent_position = picture.position
@@ -105,6 +105,12 @@ def reference_image(image: ReferenceView) -> StoredImage:
     return StoredImage(kind="reference", id=image.id, filename=image.filename, size_bytes=image.size_bytes)
 
 
+def references_refused(view: RequestView) -> list[ReferenceView]:
+    """Return the references that were no usable images: what comes of the request goes without them."""
+    return [image for image in view.references if image.state is ReferenceState.REFUSED]
+
+
 def references_gone(view: RequestView) -> list[str]:
     """Return the names of a request's references whose bytes are no longer kept."""
-    return [image.filename for image in view.references if not image.kept]
+    refused = references_refused(view)
+    return [image.filename for image in view.references if not image.kept and image not in refused]

@@ -21,6 +21,7 @@ from bot.generations.account import CREDITS_FACT, ProviderAccount
 from bot.generations.operator_desk import Outlook, outlook_of
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Notice, NoticeKind
 from bot.generations.repository import GenerationsRepository, NoticeRow
+from bot.rivya import ApiScopeDenied
 from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -71,7 +72,7 @@ class _Gate:
     after: str | None = None
     proven: bool = True
     quiet: bool = False
-    """Whether this closing was not told, since it is the one before again."""
+    """Whether its end is to be told when something was submitted only, not with the first reading."""
 
 
 class OperatorNews:
@@ -148,8 +149,10 @@ class OperatorNews:
             again = before.code is None and not before.proven and before.after == code
             return replace(now, quiet=again), None if again else NoticeKind.CLOSED
         if before.code is not None:
-            opened = _Gate(None, before.since_ms, 0, after=before.code, proven=False, quiet=before.quiet)
-            return opened, None if before.quiet else NoticeKind.OPENED
+            # A key that lacks a scope can be read with: that says nothing.
+            quiet = before.quiet or before.code == ApiScopeDenied.code
+            opened = _Gate(None, before.since_ms, 0, after=before.code, proven=False, quiet=quiet)
+            return opened, None if quiet else NoticeKind.OPENED
         if not before.proven and account.has_worked:
             return _Gate(), NoticeKind.OPENED if before.quiet else None
         return before, None

@@ -1,9 +1,10 @@
 """From the hold to the provider: upload, commit the attempt, send it, and know what may have come of it.
 
 What a call may have done is never guessed. A create call that was not answered is repeated, byte for byte under its own
-key, only while the provider can be trusted to remember the key (``trust_s`` from the first sending); after that the
-picture is *unknown* and is never sent again. A new key is used only after a refusal that certainly had no effect, and
-only when no earlier call under the old key was left unanswered.
+key, only while the provider can be trusted to remember the key (``trust_s`` from the first sending), and only with the
+same API key, since it may not know it under another one; after that the picture is *unknown* and is never sent again. A
+new key is used only after a refusal that certainly had no effect, and only when no earlier call under the old key was
+left unanswered.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from bot.generations.stages import Endings, Stage, Tools, backoff
 from bot.generations.states import FailureCode, PictureState
 from bot.generations.values import Trouble
 from bot.rivya import (
+    AnotherKey,
+    ApiKeyProblem,
     IdempotencyConflict,
     RivyaError,
     Task,
@@ -72,6 +75,7 @@ class Submitting(Stage):
             first_sent_at_ms=now_ms,
             outcome=None,
             ended_at_ms=None,
+            key_mark=self._client.key_mark,
         )
 
         async def commit(tx: Connection) -> bool | None:
@@ -138,7 +142,14 @@ class Submitting(Stage):
                 return
             try:
                 async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
-                    task = await self._client.create(attempt.body, idempotency_key=attempt.idempotency_key)
+                    task = await self._client.create(
+                        attempt.body,
+                        idempotency_key=attempt.idempotency_key,
+                        key_mark=attempt.key_mark if doubtful else None,
+                    )
+            except AnotherKey as error:
+                await self._give_up_knowing(request, picture, attempt, error.code)
+                return
             except RivyaError as error:
                 log.warning(
                     "picture.create_failed", picture_id=picture.id, code=error.code, definitive=error.definitive
@@ -204,6 +215,8 @@ class Submitting(Stage):
         stale = isinstance(error, ValidationFailed) and patient
         if stale and await self._references.renew(request, attempt.committed_at_ms):
             return
+        if isinstance(error, ApiKeyProblem) and await self._client.has_another_key(attempt.key_mark or ""):
+            return  # a key that was changed before the old one was taken back costs nobody a picture
         await self._not_submitted(request, picture, error, begun_ms)
 
     async def _not_submitted(self, request: RequestRow, picture: PictureRow, error: RivyaError, begun_ms: int) -> None:

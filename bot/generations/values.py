@@ -25,6 +25,8 @@ class Attachment(BaseModel):
     url: str
     filename: str
     size_bytes: int = Field(ge=0)
+    content_type: str | None = None
+    """What Discord takes it for; None where it does not say."""
 
 
 class StoredImage(BaseModel):

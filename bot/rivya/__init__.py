@@ -3,6 +3,7 @@
 from bot.rivya.catalogue import BadOption, Catalogue, LearnedPrice, ModelSpec, OptionSpec, ReferenceUrl
 from bot.rivya.client import RivyaClient, Timeouts, open_http
 from bot.rivya.errors import (
+    AnotherKey,
     ApiError,
     ApiKeyExpired,
     ApiKeyInvalid,
@@ -35,6 +36,7 @@ from bot.rivya.polling import DurationBook, RequestBudget, took_about_s
 from bot.rivya.schemas import ModelInfo, Task, TaskError, TaskStatus, UploadedFile
 
 __all__ = [
+    "AnotherKey",
     "ApiError",
     "ApiKeyExpired",
     "ApiKeyInvalid",

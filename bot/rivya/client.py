@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from pydantic import SecretStr, ValidationError
 from bot.clock import Clock
 from bot.rivya.answers import parse, read_bounded, refusal, success, transport_errors
 from bot.rivya.download import fetch_to_file
-from bot.rivya.errors import ApiKeyInvalid, ApiKeyMissing, ApiKeyProblem, BadAnswer, RivyaError
+from bot.rivya.errors import AnotherKey, ApiKeyInvalid, ApiKeyMissing, ApiKeyProblem, BadAnswer, RivyaError
 from bot.rivya.multipart import open_multipart
 from bot.rivya.retry import RetryPolicy, with_retries
 from bot.rivya.schemas import AccountCredits, ModelInfo, Task, UploadedFile
@@ -83,9 +84,9 @@ async def open_http(
 class RivyaClient:
     """One method per endpoint that the bot uses. All raise ``RivyaError``s (see :mod:`bot.rivya.errors`).
 
-    Reading calls and uploads are retried here, and nowhere else. ``create`` is not: between two attempts the engine
-    has facts to commit. A call whose key is refused is sent once more when there is another key by now, which
-    ``renew_key`` looks for: a key that was changed before the old one was taken back costs nobody a picture.
+    Reading calls and uploads are retried here, and nowhere else: also, once, when their key was refused and there is
+    another one by now, which ``renew_key`` looks for. ``create`` is not retried: between two attempts the engine has
+    facts to commit.
     """
 
     def __init__(
@@ -147,20 +148,35 @@ class RivyaClient:
 
         return await self._retried("upload", FILES, attempt)
 
-    async def create(self, body: bytes, *, idempotency_key: str) -> Task:
+    @property
+    def key_mark(self) -> str:
+        """What tells the API key of now from another one, and gives nothing of it away."""
+        return hashlib.sha256(b"nano-banana-bot:" + self._key().get_secret_value().encode()).hexdigest()[:16]
+
+    async def has_another_key(self, key_mark: str) -> bool:
+        """Tell whether there is another key by now than the one with this mark, having looked for one."""
+        if self.key_mark == key_mark and self._renew_key is not None:
+            await self._renew_key()
+        return self.key_mark != key_mark
+
+    async def create(self, body: bytes, *, idempotency_key: str, key_mark: str | None = None) -> Task:
         """Send exactly these bytes under this key, once, and return the task that was started.
 
-        When it raises, ``definitive`` tells whether it is certain that this call started nothing.
+        With ``key_mark`` it is sent with that API key or not at all (``AnotherKey``): whether the service knows an
+        idempotency key under another API key, it does not say. When it raises, ``definitive`` tells whether it is
+        certain that this call started nothing.
         """
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
 
         async def attempt() -> Task:
+            if key_mark not in {None, self.key_mark}:
+                raise AnotherKey("the API key was changed")
             answer = await self._call(
                 "POST", "/api/v1/generations", content=body, headers=headers, timeout_s=self._timeouts.create_s
             )
             return parse(Task, answer)
 
-        return await _logged("create", lambda: self._with_any_key(attempt))
+        return await _logged("create", attempt)
 
     async def download(self, url: str, destination: Path, *, max_bytes: int) -> int:
         """Fetch a result into ``destination`` (replaced) and return its size in bytes; on failure no file is left.
@@ -231,14 +247,11 @@ class RivyaClient:
         return success(response, body, self._clock.now_ms())
 
     async def _with_any_key(self, attempt: Callable[[], Awaitable[ValueT]]) -> ValueT:
-        key = self._key()
+        mark = self.key_mark
         try:
             return await attempt()
         except ApiKeyProblem as error:
-            # The service looks at the key before anything else: nothing was begun.
-            if self._key() == key and self._renew_key is not None:
-                await self._renew_key()
-            if self._key() == key:
+            if not await self.has_another_key(mark):
                 raise
             log.info("rivya.with_another_key", code=error.code, provider_request_id=error.request_id)
             return await attempt()

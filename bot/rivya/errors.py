@@ -91,6 +91,14 @@ class NotSent(RivyaError):
     words = "The image service can't be reached right now."
 
 
+class AnotherKey(RivyaError):
+    """What was to be sent with one API key only was not sent: there is another one by now."""
+
+    code = "another_key"
+    definitive = True
+    words = "This bot's key for the image service was changed in the middle of it."
+
+
 class NoAnswer(RivyaError):
     """The request may have arrived, but no whole answer came back."""
 

@@ -86,7 +86,7 @@ CREATE TRIGGER attempts_frozen BEFORE UPDATE ON attempts
 WHEN (OLD.body IS NOT NEW.body AND (NEW.body IS NOT x'' OR NOT EXISTS (
     SELECT 1 FROM pictures p
     WHERE p.id = OLD.picture_id AND p.state IN ('fetched', 'failed', 'cancelled', 'lost'))))
-  OR OLD.idempotency_key IS NOT NEW.idempotency_key
+  OR OLD.idempotency_key IS NOT NEW.idempotency_key OR OLD.key_mark IS NOT NEW.key_mark
   OR OLD.picture_id IS NOT NEW.picture_id OR OLD.number IS NOT NEW.number
 BEGIN SELECT RAISE(ABORT, 'what was sent under a key can not change'); END
 """

@@ -260,6 +260,7 @@ attempts = Table(
     Column("first_sent_at_ms", BigInteger),  # the trust in the key is counted from here
     Column("outcome", String),  # task id, or the error's code
     Column("ended_at_ms", BigInteger),
+    Column("key_mark", String),  # of the API key that it is sent with: it is repeated with no other
 )
 
 deliveries = Table(

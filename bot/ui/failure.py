@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.generations.lineage import references_refused
+from bot.generations.mending import Change
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import Cancelled, RequestView
 from bot.ui import ids
+from bot.ui.actions import price_of
 from bot.ui.card import EMBER, SLATE, Card, button, fine, lines, row
 from bot.ui.fates import absent, came, credits_back, fate_lines, grouped_fates, of_credits, what_happened
+from bot.ui.offers import mend_words
 from bot.ui.text import plain
 from bot.ui.words import NOTHING_CHARGED, counted, in_credits, request_line
 
@@ -43,10 +47,23 @@ def failure_card(view: RequestView) -> Card:
         lines(fine(plain(view.prompt, _PROMPT_LIMIT)), failure_mark(view)),
         row(
             button("Change the prompt", ids.remix(view.id)),
-            button("Try again", ids.redo(view.id)),
+            button(_again_words(view), ids.redo(view.id)),
         )
         if view.prices and states <= _OVER
         else None,
+    )
+
+
+def _again_words(view: RequestView) -> str:
+    refused, price = references_refused(view), price_of(view)
+    if not refused or price is None:
+        return "Try again"
+    one = len(refused) == 1
+    return mend_words(
+        Change.WITHOUT_IMAGE if one else Change.WITHOUT_IMAGES,
+        refused[0].filename if one else str(len(refused)),
+        count=len(view.pictures),
+        cost_credits=price * len(view.pictures),
     )
 
 

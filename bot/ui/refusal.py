@@ -25,6 +25,7 @@ from bot.ui.text import label, plain
 from bot.ui.words import NOTHING_CHARGED, duration, grouped, in_credits, relative
 
 _SENTENCE_LIMIT = 1200
+_TYPED_LIMIT = 1800
 _MENTIONED = 8
 _TERM_BLOCKED = "This server blocks a word of that prompt."
 
@@ -44,11 +45,12 @@ def refusal_card(
     mends: Sequence[Mend] = (),
     picture_credits: int | None = None,
     in_public: bool = False,
+    typed: str | None = None,
 ) -> Card:
     """Return why a request was turned down, that nothing was charged, and a button for each mended one.
 
     ``picture_credits`` is the price of one picture as it was asked for, said when the request was for several.
-    ``in_public``: others read it too.
+    ``in_public``: others read it too. ``typed`` is the prompt, given back to be copied where no button keeps it.
     """
     rest: str | None
     if isinstance(error, QuotaExceeded):
@@ -63,6 +65,7 @@ def refusal_card(
         lines(f"**{headline}**", rest),
         NOTHING_CHARGED,
         _on_hold(error, balance),
+        fine("Your prompt, to copy:", plain(typed, _TYPED_LIMIT)) if typed else None,
         row(*(button(label(mend.label, 80), mend.custom_id) for mend in mends)),
     )
 

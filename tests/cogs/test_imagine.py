@@ -175,7 +175,7 @@ async def test_an_image_that_is_too_large_is_refused_at_once(discord_world: Disc
 @pytest.mark.parametrize(
     ("filename", "content", "reason"),
     [
-        ("plan.pdf", b"%PDF-1.7 and so on", "plan.pdf"),
+        ("plan.png", b"%PDF-1.7 and so on", "plan.png"),
         ("anim.png", gif(), "anim.png"),
         ("empty.png", b"", "empty.png"),
     ],
@@ -192,6 +192,23 @@ async def test_a_reference_that_is_no_picture_gives_the_credits_back(
     assert "Nothing was charged; your 8 credits are back." in text_of(message)
     assert world.tasks(prompt) == []
     await world.check_books(charged=0)
+    # One press goes without it: what can never be an image is not asked for again.
+    assert labels_of(message) == ["Change the prompt", f"Go without {filename} · 8 credits"]
+    await world.click(world.alice, message, f"Go without {filename} · 8 credits")
+    await world.idle()
+    (task,) = world.tasks(prompt)
+    assert len(task.reference_ids) == 1
+    await world.check_books(charged=8)
+
+
+async def test_what_discord_calls_no_image_is_refused_at_once(discord_world: DiscordWorld) -> None:
+    refusal = await _refused(
+        discord_world,
+        "plan.pdf is a PDF. JPEG, PNG and WebP images work.",
+        prompt="by the plan",
+        image_1=("plan.pdf", b"%PDF-1.7 and so on"),
+    )
+    assert labels_of(refusal.response) == ["Go without plan.pdf · 8 credits"]
 
 
 async def test_an_option_that_the_model_lacks_is_left_out_in_one_press(discord_world: DiscordWorld) -> None:

@@ -209,10 +209,10 @@ async def test_an_edit_with_what_is_no_image_costs_nothing(discord_world: Discor
     world = discord_world
     source = await made(world, "a plain one")
     shown = await world.click(world.alice, source, "Edit")
-    await world.submit(world.alice, shown, **filled_in(shown) | {"prompt": "with that paper", "files": [PDF]})
+    sent = await world.submit(world.alice, shown, **filled_in(shown) | {"prompt": "with that paper", "files": [PDF]})
     await world.idle()
-    assert "paper.pdf" in text_of(world.messages()[-1])
-    assert "Nothing was charged" in text_of(world.messages()[-1])
+    assert "paper.pdf is a PDF" in text_of(sent.response)
+    assert "Nothing was charged" in text_of(sent.response)
     assert world.tasks("with that paper") == []
     await world.check_books(charged=8)
 

@@ -344,3 +344,20 @@ async def test_a_log_channel_that_is_gone_is_told_to_whoever_chose_it(ruled: Dis
     assert "For a day I could not post to the log channel of Banana Lovers" in message.content
     assert "3 lines could not be shown." in message.content
     await settle(world)
+
+
+async def test_what_was_typed_is_given_back_where_no_button_keeps_it(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    elsewhere = world.guild.create_text_channel("paint-here")
+    await world.core.house.change(world.guild.id, by=1, channels=(elsewhere.id,))
+    try:
+        refused = await world.imagine("three hundred words about a _heron_")
+        assert refused.ephemeral
+        assert "I don't paint in this channel." in text_of(refused.response)
+        assert "three hundred words about a" in text_of(refused.response)
+        # Said in public by its writer already: once is enough.
+        await world.say(world.alice, f"{world.mention} a bittern", files=[("cat.png", png())])
+        assert "bittern" not in text_of(world.messages()[-1])
+        assert "I don't paint in this channel." in text_of(world.messages()[-1])
+    finally:
+        await world.core.house.change(world.guild.id, by=1, channels=())

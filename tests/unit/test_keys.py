@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from bot import logs
 from bot.config import load_key, load_local_settings, load_settings, load_what_is_there
@@ -178,6 +179,28 @@ async def test_a_key_that_was_changed_before_the_old_one_went_costs_nobody_a_pic
         await world.until_idle()
         await world.check_books(charged=32)
         assert len(worlds.rivya.books.tasks) == 4
+
+
+async def test_an_order_in_doubt_is_not_repeated_with_another_key(worlds: Worlds) -> None:
+    """The service may not know an idempotency key under another API key: it would paint, and be paid, twice."""
+    found = [OLD]
+    key = RivyaKey(SecretStr(worlds.rivya.api_key), lambda: SecretStr(found[0]))
+    async with worlds.open(key=key) as world:
+        await world.until(lambda: world.core.generations.fact("provider.credits"))
+        worlds.rivya.faults.add(Fault(kind=FaultKind.LOST_AFTER, route="create", times=None))
+        request = await world.imagine()
+        await world.until(lambda: worlds.rivya.books.tasks)
+        found[0] = NEW
+        worlds.rivya.restore_key(NEW)
+        await key.renew()
+        await world.until_state(request, PictureState.UNKNOWN)
+        await world.until_idle()
+        assert len(worlds.rivya.books.tasks) == 1
+        async with world.database.read() as tx:
+            attempt = (await tx.execute(text("SELECT * FROM attempts"))).one()
+        assert attempt.outcome == "another_key"
+        await world.pass_time(25 * 3600, step_s=3600)
+        await world.check_books(charged=0, loss=8)
 
 
 async def test_who_reads_again_needs_not_wait_for_the_next_try(worlds: Worlds) -> None:

@@ -81,6 +81,7 @@ def longest() -> dict[str, Sample]:
                     MissingPermissions((d,)), mends=[cards.Mend(p, ids.paint("a" * 16, 8))]
                 )
             ),
+            f"{name}-typed": Sample(lambda d=detail, p=prompt: cards.refusal_card(MissingPermissions((d,)), typed=p)),
             f"{name}-credits": Sample(
                 lambda p=prompt: cards.credits_card(
                     BALANCE, [Entry(n, 1, "grant", 10**9, None, None, 5, "a", p, 5) for n in range(30)], NOW_MS, p

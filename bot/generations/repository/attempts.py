@@ -23,6 +23,7 @@ class AttemptRow(Row):
     first_sent_at_ms: int | None
     outcome: str | None
     ended_at_ms: int | None
+    key_mark: str | None
 
 
 _GET = select(attempts).where(attempts.c.picture_id == bindparam("which"), attempts.c.number == bindparam("place"))
