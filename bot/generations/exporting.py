@@ -36,6 +36,10 @@ _OVERHEAD_BYTES: Final = 300
 """Of one file in a zip, beside its name twice; and of the zip's end."""
 _FOLDERS: Final = {"picture": "pictures", "reference": "references", "tray": "tray"}
 _AT_ONCE: Final = 2
+_JSON: Final = frozenset(
+    {"options", "request", "change", "facts", "was", "became", "value_before", "value_after", "models"}
+)
+"""Columns that hold JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +214,9 @@ def _value(key: str, value: Any) -> Any:
         return _time(value)
     if isinstance(value, int) and key.endswith(("_id", "_key", "_by")) and value > 2**53:
         return str(value)
-    if key in {"options", "request"} and isinstance(value, str):
+    if key in _JSON and isinstance(value, str):
         with contextlib.suppress(ValueError):
-            return json.loads(value)
+            return _readable(json.loads(value))
     return _readable(value)
 
 
@@ -226,15 +230,20 @@ def _words(left_out: Sequence[str]) -> str:
 account.json        your accounts: one for each server in which you used the bot ("guild_key"), 0 is your own
 requests-*.json     what you asked for, with pictures, references, and where the result was posted
 credits-*.json      the ledger: what was held, paid, given back and granted
-bans, quota_rules, quota_log (.json)
-                    what admins set for you by name: bans from the bot, rules, extra credits and refunds
-preferences, styles, drafts, tray_images, reports_made, reports_handled, gallery_posts, servers_set, bans_made,
-quota_changes_made, setting_changes_made (.json)
+bans, setting_changes_on_bans, quota_rules, quota_log, quota_drafts (.json)
+                    what admins set for you by name: bans from the bot, rules, extra credits and refunds; and changes of
+                    quotas about you, or by you, that wait for a yes
+preferences, styles, drafts, tray_images, reports_made, gallery_posts (.json)
                     what their names say, where there is anything
+servers_set, setting_changes_made, quota_rules_set, quota_changes_made, bans_made, reports_handled, requests_removed
+(.json)             what you did as an admin or moderator
+operator_log, operator_notices (.json)
+                    what you did as an operator of this bot, and what you were told
 pictures/           results, as they were made
 references/, tray/  images that you gave
 
-A picture is named after its id in requests-*.json. Times are UTC.
+A picture is named after its id in requests-*.json. Times are UTC. What others reported about pictures of yours is not
+here: it is held on them.
 """
     if left_out:
         said += "\nThese did not fit. The bot's operator has them:\n" + "\n".join(left_out) + "\n"

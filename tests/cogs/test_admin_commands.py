@@ -45,7 +45,7 @@ ADMINS: dict[str, Options] = {
     "settings": lambda _: {},
     "usage": lambda scene: {"find": scene.name[:200]},
     "ban": lambda scene: {"member": scene.member, "reason": scene.name[:200]},
-    "unban": lambda scene: {"member": scene.member},
+    "unban": lambda scene: {"member": scene.member, "reason": scene.name[:200]},
     "bans": lambda _: {},
     "quota list": lambda _: {},
     "quota explain": lambda scene: {"member": scene.member, "channel": scene.channel},

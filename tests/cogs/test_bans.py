@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from bot.ui import ids
 from bot.ui.bans import PAGE
+from bot.ui.house_log import change_words
 from tests.cogs.conftest import DiscordWorld, labels_of, selects_of, text_of
 from tests.cogs.results import choose_all, made, more, pick
 
@@ -46,8 +47,11 @@ async def test_a_ban_from_the_command_to_its_lifting(fresh: DiscordWorld) -> Non
     await world.advance(2 * 24 * 3600)
     refused = await world.imagine("a cat")
     assert "It has no end" in text_of(refused.response)
-    lifted = await world.slash(moderator, "unban", member=world.alice)
+    lifted = await world.slash(moderator, "unban", member=world.alice, reason="*one* year is enough")
     assert "**The ban is lifted.**" in text_of(lifted.response)
+    (change, *_) = await world.core.house.changes(world.guild.id, limit=1)
+    said = f"**No longer banned:** <@{world.alice.id}>: \\*one\\* year is enough"
+    assert said in change_words(change)
     lifted = await world.slash(moderator, "unban", member=world.alice)
     assert f"No ban stands for <@{world.alice.id}>." in text_of(lifted.response)
     await made(world, "a cat at last")

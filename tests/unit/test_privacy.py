@@ -9,6 +9,7 @@ import sqlite3
 import zipfile
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,13 +26,16 @@ from bot.generations.previews import previews_of
 from bot.generations.privacy import StillInWork
 from bot.generations.protocols import DeliveryFault
 from bot.generations.quota_changes import GrantChange, RefundChange, RuleChange
+from bot.generations.refusals import SlowMode
 from bot.generations.states import DeliveryState
 from bot.rivya import Timeouts
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.storage import Connection
+from bot.ui.house_log import change_words
 from tests.clocks import TestClock
 from tests.world import ALICE, BOB, GUILD, MIB, World, Worlds, png
 
+ELSEWHERE = GUILD + 1
 SECRET = "a very particular heron"
 
 
@@ -83,6 +87,11 @@ async def fill(world: World) -> str:
     ):
         await core.quotas.change(GUILD, change, by=99, event_id=f"set for Alice {number}")
     await core.quotas.keep(GUILD, GrantChange(user_id=ALICE, credits=2000), by=99)
+    await core.house.ban(GUILD, ALICE, by=99, reason="an earlier one")
+    await core.house.ban(GUILD, ALICE, by=99, reason="rude")
+    await core.house.unban(GUILD, ALICE, by=99, reason="sorry")
+    await core.house.ban(ELSEWHERE, ALICE, by=99, expires_at_ms=world.clock.now_ms() + 3600 * 1000)
+    world.clock.advance(3601)
     return request_id
 
 
@@ -135,7 +144,10 @@ async def test_what_admins_set_by_name_stays_in_their_log_without_the_name(world
     export.remove()
     assert [line["action"] for line in found["quota_log.json"]] == ["grant", "refund", "set"]
     assert [rule["running"] for rule in found["quota_rules.json"]] == [1]
-    assert [ban["reason"] for ban in found["bans.json"]] == ["rude"]
+    assert [ban["reason"] for ban in found["bans.json"]] == ["an earlier one", "rude", "", "rude"]
+    assert [line["became"]["reason"] for line in found["setting_changes_on_bans.json"]] == [
+        "an earlier one", "rude", "sorry", "", "rude",
+    ]  # fmt: skip
 
     lines, _, _ = await world.core.quotas.history(GUILD, 1)
     await world.core.privacy.forget(ALICE, with_messages=False)
@@ -154,6 +166,89 @@ async def test_what_admins_set_by_name_stays_in_their_log_without_the_name(world
         ):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 stranger.execute(statement)
+
+
+async def test_a_ban_that_stands_outlives_forgetting_and_goes_when_it_ends(world: World) -> None:
+    house, hour_ms = world.core.house, 3600 * 1000
+    await house.ban(GUILD, ALICE, by=99, reason="rude")
+    await house.ban(ELSEWHERE, ALICE, by=99, reason="rude there", expires_at_ms=world.clock.now_ms() + hour_ms)
+    await house.ban(GUILD, BOB, by=99, reason="bob's", expires_at_ms=world.clock.now_ms() + hour_ms)
+    await world.core.privacy.forget(ALICE, with_messages=False)
+    assert set(await traces(world)) == {"bans.user_id"}
+    assert await house.ban_of(GUILD, ALICE) is not None
+    assert await house.ban_of(ELSEWHERE, ALICE) is not None
+
+    world.clock.advance(3601)
+    await world.core.engine._keep_up()
+    assert [row.guild_id for row in await rows(world, f"SELECT * FROM bans WHERE user_id = {ALICE}")] == [GUILD]
+    assert len(await rows(world, f"SELECT * FROM bans WHERE user_id = {BOB}")) == 1, "he did not ask for it"
+    assert await house.unban(GUILD, ALICE, by=99, reason="long ago")
+    assert await traces(world) == []
+    newest, *_, oldest = await house.changes(GUILD, limit=9)
+    assert json.loads(newest.became) == {"user_id": 0, "reason": "long ago", "lifted": True}
+    assert json.loads(oldest.became) == {"user_id": 0, "reason": "rude", "expires_at_ms": None}
+    assert "**Banned:** somebody who was forgotten until it is lifted: rude" in change_words(oldest)
+    assert "**No longer banned:** somebody who was forgotten: long ago" in change_words(newest)
+    assert (await world.audit()).findings == ()
+
+
+async def test_another_ban_in_the_place_of_a_forgotten_one_is_a_ban_like_any_other(world: World) -> None:
+    house = world.core.house
+    await house.ban(GUILD, ALICE, by=99, reason="first")
+    await world.core.privacy.forget(ALICE, with_messages=False)
+    await house.ban(GUILD, ALICE, by=99, reason="second")
+    (ban,) = await rows(world, "SELECT * FROM bans")
+    assert (ban.reason, ban.forgotten_at_ms) == ("second", None)
+    (newest, _) = await house.changes(GUILD, limit=9)
+    assert (json.loads(newest.was)["user_id"], json.loads(newest.became)["user_id"]) == (0, ALICE)
+
+
+async def test_of_the_log_of_settings_only_whom_a_ban_was_about_can_go(world: World) -> None:
+    await world.core.house.ban(GUILD, ALICE, by=99, reason="rude")
+    await world.core.house.change(GUILD, by=99, slow_mode_s=5)
+    with closing(sqlite3.connect(world.database.path)) as stranger:
+        for statement in (
+            """UPDATE setting_changes SET became = json_replace(became, '$.user_id', 5) WHERE name = 'ban'""",
+            """UPDATE setting_changes SET became = json_replace(became, '$.reason', 'kind') WHERE name = 'ban'""",
+            """UPDATE setting_changes SET changed_by = 5, became = json_replace(became, '$.user_id', 0)""",
+            """UPDATE setting_changes SET became = 0 WHERE name != 'ban'""",
+            """DELETE FROM setting_changes""",
+        ):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                stranger.execute(statement)
+
+
+async def test_forgetting_does_not_get_around_slow_mode(world: World) -> None:
+    await world.core.house.change(GUILD, by=99, slow_mode_s=600)
+    await world.imagine()
+    await world.until_idle()
+    await world.core.privacy.forget(ALICE, with_messages=False)
+    with pytest.raises(SlowMode):
+        await world.imagine("again at once")
+    await _grant(world, 1)  # ties the account to her again, before she asked for anything
+    with pytest.raises(SlowMode):
+        await world.imagine("again at once")
+    world.clock.advance(601)
+    await world.imagine("in time")
+    await world.until_idle()
+    await world.check_books(charged=16)
+
+
+@pytest.mark.parametrize("moment", ["at the end of every window", "after it"])
+async def test_slow_mode_counts_for_a_day_whatever_windows_close(worlds: Worlds, clock: TestClock, moment: str) -> None:
+    # By the clocks of every zone a month ends on Sunday, 31 January 2027, and on Monday all windows are new.
+    everywhere_over_ms = int(datetime(2027, 2, 1, 12, tzinfo=UTC).timestamp() * 1000)
+    clock.advance((everywhere_over_ms - clock.now_ms()) / 1000 - 3 * 3600)
+    async with worlds.open() as world:
+        await world.core.house.change(GUILD, by=99, slow_mode_s=24 * 3600)
+        await world.imagine()
+        await world.until_idle()
+        clock.advance((2 if moment.startswith("at") else 16) * 3600)
+        await world.core.privacy.forget(ALICE, with_messages=False)
+        clock.advance(6 * 3600)
+        await world.core.engine._keep_up()
+        with pytest.raises(SlowMode):
+            await world.imagine("again")
 
 
 async def test_forgetting_does_not_fill_the_allowance_up(world: World) -> None:

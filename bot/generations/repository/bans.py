@@ -15,6 +15,7 @@ BAN: Final = "ban"
 NOBODY: Final = 0
 """Stands in the log in the place of who asked to be forgotten. The same for all of them: a ban that still stands has
 their id beside its time and reason, and nothing that leads from there to their requests."""
+_SAID = (setting_changes.c.was, setting_changes.c.became)
 _FORGOTTEN = text("bans.forgotten_at_ms IS NOT NULL")
 _STANDING = text("bans.lifted_at_ms IS NULL")
 """The conditions of the partial indexes, word for word."""
@@ -76,14 +77,10 @@ class BanQueries(Queries):
         theirs = bans.c.user_id == user_id
         await self._connection.execute(delete(bans).where(theirs, not_(and_(_STANDING, _NOW))), {"now_ms": now_ms})
         await self._connection.execute(update(bans).where(theirs).values(forgotten_at_ms=now_ms))
-        said = (setting_changes.c.was, setting_changes.c.became)
         await self._connection.execute(
             update(setting_changes)
-            .where(
-                setting_changes.c.name == BAN,
-                or_(*(func.json_extract(column, "$.user_id") == user_id for column in said)),
-            )
-            .values({column: func.json_replace(column, "$.user_id", NOBODY) for column in said})
+            .where(changes_about(user_id))
+            .values({column: func.json_replace(column, "$.user_id", NOBODY) for column in _SAID})
         )
 
     async def has_ended(self, now_ms: int) -> bool:
@@ -93,6 +90,12 @@ class BanQueries(Queries):
     async def remove_ended(self, now_ms: int) -> int:
         """Remove such bans; returns how many."""
         return await self._changed(delete(bans).where(*_over(now_ms)))
+
+
+def changes_about(user_id: int) -> ColumnElement[bool]:
+    """Return the condition for what was written down of a person's bans among the changes of settings."""
+    named = (func.json_extract(column, "$.user_id") == user_id for column in _SAID)
+    return and_(setting_changes.c.name == BAN, or_(*named))
 
 
 def _over(now_ms: int) -> tuple[ColumnElement[bool], ...]:

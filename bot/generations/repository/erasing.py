@@ -121,14 +121,7 @@ class ErasingQueries(Queries):
             .values(subject_id=nobody)
         )
         await BanQueries(self._connection).forget(user_id, now_ms)
-        about = func.json_extract(quota_drafts.c.change, "$.user_id") == user_id
-        by_name = and_(
-            func.json_extract(quota_drafts.c.change, "$.scope") == "member",
-            func.json_extract(quota_drafts.c.change, "$.subject_id") == user_id,
-        )
-        await self._connection.execute(
-            delete(quota_drafts).where(or_(quota_drafts.c.user_id == user_id, about, by_name))
-        )
+        await self._connection.execute(delete(quota_drafts).where(quota_drafts_of(user_id)))
         # Each person reports a request once; what one said goes when the report is handled.
         await self._connection.execute(
             update(reports)
@@ -334,6 +327,16 @@ class ErasingQueries(Queries):
             .where(removals.c.id.in_(removal_ids))
             .values(tries=removals.c.tries + 1, due_at_ms=due_at_ms)
         )
+
+
+def quota_drafts_of(user_id: int) -> ColumnElement[bool]:
+    """Return the condition for changes of quotas that wait for a person, as their admin, or are about them."""
+    about = func.json_extract(quota_drafts.c.change, "$.user_id") == user_id
+    by_name = and_(
+        func.json_extract(quota_drafts.c.change, "$.scope") == "member",
+        func.json_extract(quota_drafts.c.change, "$.subject_id") == user_id,
+    )
+    return or_(quota_drafts.c.user_id == user_id, about, by_name)
 
 
 def _unless_open(reason: Any) -> ColumnElement[Any]:

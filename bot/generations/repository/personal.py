@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Table, func, select, tuple_
+from sqlalchemy import Select, Table, func, or_, select, tuple_
 
+from bot.generations.repository.bans import changes_about
 from bot.generations.repository.base import Queries
-from bot.storage.quota_tables import quota_log, quota_rules
+from bot.generations.repository.erasing import quota_drafts_of
+from bot.storage.operator_tables import operator_log, operator_notices
+from bot.storage.quota_tables import quota_drafts, quota_log, quota_rules
 from bot.storage.tables import (
     account_owners,
     bans,
@@ -143,11 +146,20 @@ class PersonalQueries(Queries):
             quota_rules.c.scope == "member", quota_rules.c.subject_id == user_id
         )
         mine["quota_log"] = select(quota_log).where(quota_log.c.scope == "member", quota_log.c.subject_id == user_id)
-        mine["bans_made"] = select(bans.c.guild_id, bans.c.created_at_ms, bans.c.expires_at_ms).where(
-            bans.c.banned_by == user_id
+        mine["setting_changes_on_bans"] = select(setting_changes).where(changes_about(user_id))
+        mine["quota_drafts"] = select(quota_drafts).where(quota_drafts_of(user_id))
+        # What they did, for a server or as an operator: not on whom, which is held on others.
+        mine["requests_removed"] = select(requests.c.id, requests.c.guild_id, requests.c.removed_at_ms).where(
+            requests.c.removed_by == user_id
         )
+        mine["bans_made"] = select(
+            bans.c.guild_id, bans.c.created_at_ms, bans.c.expires_at_ms, bans.c.lifted_at_ms
+        ).where(or_(bans.c.banned_by == user_id, bans.c.lifted_by == user_id))
+        mine["quota_rules_set"] = select(quota_rules).where(quota_rules.c.set_by == user_id)
         mine["quota_changes_made"] = select(quota_log).where(quota_log.c.actor_id == user_id)
         mine["setting_changes_made"] = select(setting_changes).where(setting_changes.c.changed_by == user_id)
+        mine["operator_log"] = select(operator_log).where(operator_log.c.operator_id == user_id)
+        mine["operator_notices"] = select(operator_notices).where(operator_notices.c.operator_id == user_id)
         return {name: await self._values(query) for name, query in mine.items()}
 
     async def files(self, user_id: int) -> list[HeldFile]:
