@@ -1,4 +1,4 @@
-"""Everything that names a person is in their export: found by walking all tables, so that a new column can't be missed."""
+"""Everything that names a person is in their export: all tables are walked, so that no new column is missed."""
 
 from __future__ import annotations
 

@@ -85,11 +85,11 @@ class BanQueries(Queries):
 
     async def has_ended(self, now_ms: int) -> bool:
         """Tell whether a ban of somebody who was forgotten is over."""
-        return bool(await self._connection.scalar(select(func.count()).select_from(bans).where(*_over(now_ms))))
+        return bool(await self._connection.scalar(select(func.count()).select_from(bans).where(_over(now_ms))))
 
     async def remove_ended(self, now_ms: int) -> int:
         """Remove such bans; returns how many."""
-        return await self._changed(delete(bans).where(*_over(now_ms)))
+        return await self._changed(delete(bans).where(_over(now_ms)))
 
 
 def changes_about(user_id: int) -> ColumnElement[bool]:
@@ -98,5 +98,5 @@ def changes_about(user_id: int) -> ColumnElement[bool]:
     return and_(setting_changes.c.name == BAN, or_(*named))
 
 
-def _over(now_ms: int) -> tuple[ColumnElement[bool], ...]:
-    return (_FORGOTTEN, bans.c.expires_at_ms <= now_ms)
+def _over(now_ms: int) -> ColumnElement[bool]:
+    return and_(_FORGOTTEN, bans.c.expires_at_ms <= now_ms)
