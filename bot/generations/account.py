@@ -43,6 +43,7 @@ class ProviderAccount:
         self._retry_s = FIRST_RETRY_S
         self._stirred = asyncio.Event()
         self._just_closed = False
+        self._closings = 0
         self._asked = False
         self._readers: list[asyncio.Future[None]] = []
         self.needed_credits = 0
@@ -104,6 +105,7 @@ class ProviderAccount:
         An empty account opens again when it holds ``needed_credits``.
         """
         was_open = not self.closed
+        self._closings += 1
         # A call that needs nothing (a status, a reading) does not lower what the refused picture needs.
         self.needed_credits = needed_credits if was_open else max(needed_credits, self.needed_credits)
         self.closed_code = error.code
@@ -120,39 +122,42 @@ class ProviderAccount:
         While the gate is closed the key is read again before.
         """
         readers, self._readers = self._readers, []
+        by_hand, self._asked = self._asked, False
         try:
-            if self._renew_key is not None and (self.closed or self._asked):
+            if self._renew_key is not None and (self.closed or by_hand):
                 await self._renew_key()
-            self._asked = False
-            await self._read()
+            await self._read(by_hand=by_hand)
         finally:
             for reader in readers:
                 if not reader.done():
                     reader.set_result(None)
 
-    async def _read(self) -> None:
-        asked_ms = self._clock.now_ms()  # what is submitted from here on may not be in the answer
+    async def _read(self, *, by_hand: bool) -> None:
+        asked_ms, closings = self._clock.now_ms(), self._closings  # what happens from here on may not be in the answer
+        # An impatient operator does not put off what would happen by itself.
+        longer_s = self._retry_s if by_hand else min(self._retry_s * 2, LAST_RETRY_S)
         try:
             credits_now = await self._client.credits()
         except RivyaError as error:
             if error.account_problem:
                 self.close(error)
             self.unread_code = error.code
-            self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
+            self._retry_s = longer_s
             log.warning("account.unread", code=error.code, provider_request_id=error.request_id)
             return
         self.unread_code = None
         await self._database.write(
             lambda tx: GenerationsRepository(tx).memory.remember(CREDITS_FACT, str(credits_now), asked_ms)
         )
-        if self.closed_code is None:
+        if self.closed_code is None or self._closings != closings:
             return
         # Also when it opens: a reading is no proof that pictures are taken again. ``worked`` is.
-        self._retry_s = min(self._retry_s * 2, LAST_RETRY_S)
+        self._retry_s = longer_s
         if self.closed_code == InsufficientCredits.code and credits_now < self.needed_credits:
             return
         log.info("account.opened", after=self.closed_code, credits=credits_now)
         self.closed_code = self.closed_since_ms = None
+        self._just_closed = False
 
     def worked(self) -> None:
         """Note that a submission went through: the next closing starts with short waits again."""

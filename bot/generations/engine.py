@@ -342,7 +342,9 @@ class Engine:
 
     async def _give_back_waiting(self) -> None:
         """Give back what was not submitted, since the operator's account can't be used; people are told."""
-        code = self._account.closed_code or ""
+        code = self._account.closed_code
+        if code is None:
+            return
         waiting = await self._database.look(
             lambda tx: GenerationsRepository(tx).pictures.in_states({PictureState.HELD})
         )

@@ -21,13 +21,15 @@ from bot.generations.account import CREDITS_FACT, ProviderAccount
 from bot.generations.operator_desk import Outlook, outlook_of
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Notice, NoticeKind
 from bot.generations.repository import GenerationsRepository, NoticeRow
-from bot.rivya import ApiScopeDenied
+from bot.rivya import ApiScopeDenied, InsufficientCredits
 from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
 GATE_FACT: Final = "operator.gate"
 LOW_FACT: Final = "operator.low"
+_SHOWS_AT_ORDERS: Final = {ApiScopeDenied.code, InsufficientCredits.code}
+"""A reading may go well although the next order will not."""
 WELL_AGAIN: Final = 1.5
 """From so many times the threshold on it counts as filled up, and the next fall is told again."""
 AT_ONCE: Final = 20
@@ -129,10 +131,13 @@ class OperatorNews:
         after, news = self._step(before)
         if after == before:
             return
-        facts = {"code": after.code or after.after, "since_ms": after.since_ms or before.since_ms}
+        facts = {"code": after.code or after.after or before.after, "since_ms": after.since_ms or before.since_ms}
 
         async def work(tx: Connection) -> None:
-            await GenerationsRepository(tx).memory.remember(GATE_FACT, json.dumps(asdict(after)), now_ms)
+            memory = GenerationsRepository(tx).memory
+            await memory.remember(GATE_FACT, json.dumps(asdict(after)), now_ms)
+            if news is NoticeKind.OPENED:
+                await memory.remember(LOW_FACT, "0", now_ms)  # how little there is is said once more
             if news is not None:
                 await self._add(tx, news, facts, now_ms)
 
@@ -146,7 +151,7 @@ class OperatorNews:
             now = _Gate(code, account.closed_since_ms or 0, account.needed_credits, proven=False)
             if code == before.code:
                 return replace(now, quiet=before.quiet), None
-            again = before.code is None and not before.proven and before.after == code
+            again = before.code is None and not before.proven and before.after == code and code in _SHOWS_AT_ORDERS
             return replace(now, quiet=again), None if again else NoticeKind.CLOSED
         if before.code is not None:
             # A key that lacks a scope can be read with: that says nothing.
@@ -158,6 +163,8 @@ class OperatorNews:
         return before, None
 
     async def _look_at_credits(self) -> None:
+        if self._account.closed:  # they are told worse; how little there is counts when it is over
+            return
         now_ms = self._clock.now_ms()
 
         async def read(tx: Connection) -> int | None:
@@ -178,7 +185,7 @@ class OperatorNews:
             if low == was_low:
                 return
             await memory.remember(LOW_FACT, str(int(low)), now_ms)
-            if low and not self._account.closed:  # else they are told worse
+            if low:
                 await self._add(tx, NoticeKind.LOW, _facts(outlook), now_ms)
 
         await self._database.write(work)

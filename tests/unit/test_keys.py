@@ -200,6 +200,7 @@ async def test_an_order_in_doubt_is_not_repeated_with_another_key(worlds: Worlds
             attempt = (await tx.execute(text("SELECT * FROM attempts"))).one()
         assert attempt.outcome == "another_key"
         await world.pass_time(25 * 3600, step_s=3600)
+        await world.until_state(request, PictureState.LOST)
         await world.check_books(charged=0, loss=8)
 
 

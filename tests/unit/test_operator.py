@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 
@@ -16,7 +17,8 @@ from bot.generations.refusals import ServerPaused, ServicePaused
 from bot.generations.repository import GenerationsRepository
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import GenerationRequest
-from bot.rivya.errors import ApiKeyRevoked
+from bot.rivya.errors import ApiKeyRevoked, InsufficientCredits
+from bot.sandbox.rivya import Fault, FaultKind
 from bot.storage import open_database
 from tests.plans import Recorder, plan_of
 from tests.world import BOB, GUILD, World, Worlds
@@ -290,6 +292,51 @@ async def test_a_gate_that_flaps_is_told_once(worlds: Worlds) -> None:
         await world.until_state(well, PictureState.FETCHED)
         await world.until(lambda: len(told(worlds)) == 2)
         assert told(worlds)[-1] == (71, NoticeKind.OPENED)
+        assert worlds.discord.told_operators[-1][1].facts["code"] == "api_scope_denied"
+
+
+async def test_a_key_that_is_taken_back_again_is_told_again(worlds: Worlds) -> None:
+    """Nothing was submitted in between: a reading proves that the key was well, and that it is not any more."""
+    async with worlds.open(low_credits="", low_credits_days="", operator_ids="71") as world:
+        await known(world)
+        for number in (1, 2):
+            worlds.rivya.revoke_key()
+            await world.core.operator.read_again()
+            await world.until(lambda number=number: len(told(worlds)) == 2 * number - 1)
+            worlds.rivya.restore_key()
+            await world.core.operator.read_again()
+            await world.until(lambda number=number: len(told(worlds)) == 2 * number)
+        assert [kind for _, kind in told(worlds)] == [NoticeKind.CLOSED, NoticeKind.OPENED] * 2
+
+
+async def test_little_after_nothing_is_told_too(worlds: Worlds) -> None:
+    async with worlds.open(low_credits="200", low_credits_days="", operator_ids="71") as world:
+        await known(world)
+        await reads(world, 150)
+        await world.until(lambda: len(told(worlds)) == 1)
+        worlds.rivya.set_credits(7)
+        await world.imagine()
+        await world.until(lambda: len(told(worlds)) == 2)
+        worlds.rivya.set_credits(20)
+        await world.core.operator.read_again()
+        await world.until(lambda: len(told(worlds)) == 4)
+        kinds = [kind for _, kind in told(worlds)]
+        assert kinds == [NoticeKind.LOW, NoticeKind.CLOSED, NoticeKind.OPENED, NoticeKind.LOW]
+
+
+async def test_an_answer_of_before_does_not_open_what_was_closed_since(worlds: Worlds) -> None:
+    async with worlds.open() as world:
+        await known(world)
+        account = world.core.account
+        asked = len(worlds.rivya.books.requests)
+        worlds.rivya.faults.add(Fault(kind=FaultKind.SLOW, route="credits", delay_s=0.3))
+        reading = asyncio.create_task(account.read_now())
+        await world.until(lambda: len(worlds.rivya.books.requests) > asked)
+        account.close(InsufficientCredits(), needed_credits=8)
+        await reading
+        assert account.closed_code == "insufficient_credits"
+        await world.core.operator.read_again()
+        assert not account.closed
 
 
 async def test_what_was_mended_while_the_bot_was_down_costs_nobody_a_refusal(worlds: Worlds) -> None:

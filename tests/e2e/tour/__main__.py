@@ -12,11 +12,11 @@ from pathlib import Path
 from bot import logs
 from bot.sandbox.demo import open_demo
 from tests.e2e.driver import open_page
-from tests.e2e.tour import managing, members
+from tests.e2e.tour import managing, members, small
 from tests.e2e.tour.camera import Tour
 
 WINDOW = {"width": 1000, "height": 1150}
-WALKS = {walk.__name__: walk for walk in (*members.WALKS, *managing.WALKS)}
+WALKS = {walk.__name__: walk for walk in (*members.WALKS, *managing.WALKS, *small.WALKS)}
 
 
 async def main(folder: Path, names: list[str]) -> None:

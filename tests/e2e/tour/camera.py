@@ -53,12 +53,14 @@ class Tour:
         channel = self.demo.discord.env.bot.get_channel(self.demo.channel.id)
         return str(await anext(message.jump_url async for message in channel.history() if message.components))
 
-    async def card(self, name: str, card: Any, *words: str) -> None:
-        """Photograph a card that comes by direct message, of which the page has none: posted in its channel instead."""
+    async def card(self, name: str, card: Any) -> None:
+        """Photograph a card as it would stand in the channel, and take it away again."""
         with self.demo.discord.env.time_context():
-            await self.demo.discord.env.bot.get_channel(self.demo.channel.id).send(view=card)
-        await self.demo.page.refresh()
-        await self.message(name, *words)
+            sent = await self.demo.discord.env.bot.get_channel(self.demo.channel.id).send(view=card)
+            await self.demo.page.refresh()
+            await self.page.page.wait_for_selector(f'[data-control-key^="message:{sent.id}"]')
+            await self._keep(name, await self.page.photograph())
+            await sent.delete()
 
     async def together(self, name: str, *names: str) -> None:
         """Lay photographs that were taken side by side, in two columns, in the place of each alone."""

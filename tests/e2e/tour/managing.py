@@ -14,6 +14,7 @@ PAGES = (
     "Models and private pictures",
     "Blocked words",
     "Slow mode",
+    "Credits and clocks",
     "Log",
     "Reports and gallery",
     "Last changes",
@@ -51,7 +52,7 @@ async def moderating(tour: Tour) -> None:
 async def setting_up(tour: Tour) -> None:
     """The panels."""
     page = tour.page
-    await tour.card("welcome", welcome_card(allowed=True), "/setup")
+    await tour.card("welcome", welcome_card(allowed=True))
     await page.view_as("Ada")
     await page.command("setup")
     await tour.message("setup", "Set up Banana Lovers")
@@ -61,6 +62,14 @@ async def setting_up(tour: Tour) -> None:
         await page.command("settings")
         await page.choose("Change …", place)
         await tour.private(f"settings {place}", "All settings")
+    await page.command("settings")
+    await page.choose("Change …", "Blocked words")
+    await page.press("Change the words")
+    await tour.form("form-words")
+    await page.command("settings")
+    await page.choose("Change …", "Credits and clocks")
+    await page.press("Change the time zone")
+    await tour.form("form-zone")
     await tour.together("settings-pages", *(f"settings {place}" for place in PAGES))
 
 
@@ -107,8 +116,12 @@ async def operating(tour: Tour) -> None:
     await tour.slash(demo.ada, "operator allowance", server=guild, credits="8000", reason="A larger server now")
     await tour.slash(demo.ada, "operator server", server=guild)
     await tour.private("operator-server", "8,000", "Pause")
+    await page.press("Set allowance", within="8,000")
+    await tour.form("form-allowance")
+    await page.press("Pause", within="8,000")
+    await tour.form("form-pause")
     low = {"free_credits": 700, "days_left": 2.6, "pace_credits_per_day": 270.0, "pace_days": 7}
-    await tour.card("operator-low", notice_card(Notice(NoticeKind.LOW, 0, low)), "low")
+    await tour.card("operator-low", notice_card(Notice(NoticeKind.LOW, 0, low)))
 
 
 WALKS = (operating, moderating, setting_up, spending)

@@ -146,7 +146,7 @@ async def looking_back(tour: Tour) -> None:
     await tour.private("help", "/imagine")
     await page.command("privacy delete")
     await tour.private("privacy", "Delete all that I hold")
-    await tour.card("notice", notice_card(1), "waits in")
+    await tour.card("notice", notice_card(1))
 
 
 WALKS = (first_picture, asking, troubles, looking_back)
