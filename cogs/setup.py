@@ -29,6 +29,7 @@ class Setup(commands.Cog):
     """Where, how much, where to log: for those who manage the server, asked with every press."""
 
     def __init__(self, client: BotClient) -> None:
+        self._client = client
         self._services = client.services
         self._house = client.services.house
         self._welcoming: set[int] = set()
@@ -86,6 +87,24 @@ class Setup(commands.Cog):
     @commands.Cog.listener()
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Write one short message to whoever may set the bot up; once for a server, whenever it joins again."""
+        await self._greet(guild)
+
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """Greet the servers that it joined while it was not connected, one after the other.
+
+        Only those of the last days: whoever updates the bot, or starts it with a new database, writes to no others.
+        """
+        for guild in self._client.guilds:
+            joined_at = guild.me.joined_at
+            if joined_at is None or not self._house.is_new(int(joined_at.timestamp() * 1000)):
+                continue
+            try:
+                await self._greet(guild)
+            except Exception:  # one server's trouble is not the others'
+                log.exception("welcome.failed", guild_id=guild.id)
+
+    async def _greet(self, guild: discord.Guild) -> None:
         fact = f"welcomed.{guild.id}"
         if guild.id in self._welcoming:
             return
@@ -114,13 +133,29 @@ class Setup(commands.Cog):
 
 
 def _seen_by_managers(guild: discord.Guild) -> list[discord.TextChannel]:
-    """Return where the welcome may stand, the best first: where Discord posts its own, else from the top."""
-    managers = [role for role in guild.roles if role.permissions.manage_guild]
-    return [
+    """Return where the welcome may stand, the best first; see docs/decisions/0013.
+
+    Where Discord tells a community's moderators what is new, then where nobody but those who manage the server reads;
+    else where Discord posts its own, and from the top.
+    """
+    managers = [role for role in guild.roles if role.permissions.manage_guild and not role.managed]  # nor bots' own
+    others = [role for role in guild.roles if not role.permissions.manage_guild and not role.is_bot_managed()]
+
+    def rank(channel: discord.TextChannel) -> tuple[bool, bool, bool, int]:
+        theirs_alone = bool(managers) and not any(channel.permissions_for(role).view_channel for role in others)
+        return (
+            channel != guild.public_updates_channel,
+            not theirs_alone,
+            channel != guild.system_channel,
+            channel.position,
+        )
+
+    seen = (
         channel
-        for channel in sorted(guild.text_channels, key=lambda one: (one != guild.system_channel, one.position))
+        for channel in guild.text_channels
         if _may_write(channel) and all(channel.permissions_for(role).view_channel for role in managers)
-    ]
+    )
+    return sorted(seen, key=rank)
 
 
 def _may_write(channel: discord.TextChannel) -> bool:

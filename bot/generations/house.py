@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 THE_BOT: Final = 0
 """Who changed a setting when nobody did."""
 BAN_REASON_MAX_CHARS: Final = 500
+GREETED_WITHIN_S: Final = 7 * 24 * 3600
+"""A server that was joined longer ago has found out by itself, or was greeted before it was written down."""
 
 
 class SettingRefused(BotError):
@@ -67,6 +69,10 @@ class House:
         """Raise a Refused where, or by whom, no pictures may be posted."""
         now_ms = self._clock.now_ms()
         await self._database.look(lambda tx: check_posting(tx, origin, now_ms=now_ms))
+
+    def is_new(self, joined_at_ms: int) -> bool:
+        """Tell whether a server was joined so lately that it is still to be greeted, if nobody did."""
+        return joined_at_ms > self._clock.now_ms() - GREETED_WITHIN_S * 1000
 
     # --- bans ---
 

@@ -16,6 +16,9 @@ from bot.sandbox.wire_rules import WireRules
 
 CHANNEL_KINDS: Final = {"text": ChannelType.TEXT, "news": ChannelType.NEWS, "forum": ChannelType.FORUM}
 
+_LONG_AGO = "2020-01-01T00:00:00+00:00"
+"""When the bot joined the servers that it is in from the beginning."""
+
 
 class World:
     """Builds and breaks; ids are Discord's."""
@@ -35,6 +38,7 @@ class World:
         """
         if bot:
             guild_id = self._backend.create_guild(name).id
+            self._backend.get_member(guild_id, self._backend.bot_user.id).joined_at = _LONG_AGO
         else:
             with self._backend.silence():
                 guild_id = self._backend.create_guild(name).id
@@ -110,10 +114,12 @@ class World:
         self._backend.emit("GUILD_DELETE", {"id": str(guild_id)})
 
     def add_bot(self, guild_id: int) -> None:
-        """Let the bot into a server again."""
+        """Let the bot into a server, now."""
         roles = [role.id for role in self._backend.get_guild(guild_id).roles.values() if role.managed]
         self._backend.add_member(guild_id, self._backend.bot_user.id, roles=roles)
-        self._backend.emit("GUILD_CREATE", self._backend.guild_payload(guild_id))
+        # Of a server that it has just joined Discord does not say whether it is available; by that clients know it.
+        joined = {name: value for name, value in self._backend.guild_payload(guild_id).items() if name != "unavailable"}
+        self._backend.emit("GUILD_CREATE", joined)
 
     def set_permissions(
         self,
