@@ -274,7 +274,9 @@ class Results(commands.Cog):
         if preview is not None and preview.path is not None:
             said = preview_text(view, preview)
             files.append(discord.File(preview.path, filename=preview.filename, description=said))
-        card = details_card(view, relatives, visible, preview=preview)
+        # What was booked is between whoever paid and the books; /usage find is for those who manage the server.
+        booked = await self._generations.booked(view.id) if view.user_id == interaction.user.id else []
+        card = details_card(view, relatives, visible, preview=preview, booked=booked)
         await interaction.edit_original_response(view=card, attachments=files, allowed_mentions=_NOBODY)
 
     async def _tell_maker(

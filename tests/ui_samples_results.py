@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from bot.generations.lineage import LARGER_PROMPT
 from bot.generations.previews import Preview
-from bot.generations.repository import ReportRow, ReportState
+from bot.generations.repository import BookedRow, ReportRow, ReportState
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import Derived, PictureView, Relatives, RelativeView, RequestView
 from bot.ui import cards, ids
@@ -62,6 +63,16 @@ def public_ones(relative_view: RelativeView) -> bool:
     return not relative_view.private
 
 
+def booked(view: RequestView, *kinds: str, first: int = 1201) -> list[BookedRow]:
+    """Return entries of these kinds for each picture."""
+    numbers = count(first)
+    return [
+        BookedRow(next(numbers), kind, 8, each.id, "member", "picture", NOW_MS)
+        for kind in kinds
+        for each in view.pictures
+    ]
+
+
 def result_samples() -> dict[str, Sample]:
     found: dict[str, Sample] = {}
 
@@ -85,7 +96,14 @@ def result_samples() -> dict[str, Sample]:
         plain(f"which-{choice.action}", lambda c=choice: which_card(four, c, tray=c.action is Action.TRAY))  # type: ignore[misc]
 
     small = Preview(1, Path("p1.webp"), "picture-1.webp")
-    plain("details", lambda: details_card(one, Relatives(None, ()), everyone, preview=small), [small])
+    paid = booked(one, "hold", "capture", "refund")
+    plain("details", lambda: details_card(one, Relatives(None, ()), everyone, preview=small, booked=paid), [small])
+    of_four = booked(four, "hold", "capture")
+    plain(
+        "details-booked",
+        lambda: details_card(four, Relatives(None, ()), everyone, preview=small, booked=of_four),
+        [small],
+    )
     kin = Relatives(
         relative(1, position=2),
         (
@@ -99,7 +117,8 @@ def result_samples() -> dict[str, Sample]:
     detailed = replace(four, prompt=PANDA + "\n\n- a lantern\n- a cat\n" + "more of it, " * 200, style="neon")
     plain("details-kin", lambda: details_card(detailed, kin, public_ones, preview=small), [_Text(), small])
     failed = request(picture(1, S.FAILED, failure_code="prompt_refused"), picture(2, S.UNKNOWN), prompt=ARABIC)
-    plain("details-failed", lambda: details_card(failed, Relatives(None, ()), everyone))
+    back = booked(failed, "hold", "void")
+    plain("details-failed", lambda: details_card(failed, Relatives(None, ()), everyone, booked=back))
     plain("maker", lambda: maker_card(one))
     plain("maker-edit", lambda: maker_card(replace(one, parent=relative(1, position=2))))
 
@@ -158,7 +177,14 @@ def longest_results(prompt: str, filename: str) -> dict[str, Sample]:
     bad = report(reason=prompt[:1000], state=ReportState.OPEN)
     return {
         "details": Sample(
-            lambda: details_card(view, kin, everyone, preview=Preview(3, Path("p3.webp"), "p3.webp")), [_Text()]
+            lambda: details_card(
+                view,
+                kin,
+                everyone,
+                preview=Preview(3, Path("p3.webp"), "p3.webp"),
+                booked=booked(view, "hold", "capture", *(["refund"] * 8), first=10**12),
+            ),
+            [_Text()],
         ),
         "report": Sample(lambda: report_card(bad, view, shown, place=(99_999, 999_999)), shown),
         "gallery": Sample(lambda: gallery_card(view, shown), shown),

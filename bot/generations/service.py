@@ -15,7 +15,7 @@ from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository, Entry
 from bot.generations.acceptance import Acceptance
 from bot.generations.house import note_request
-from bot.generations.repository import GenerationsRepository, RequestRow
+from bot.generations.repository import BookedRow, GenerationsRepository, RequestRow
 from bot.generations.repository.requests import Wanted
 from bot.generations.settling import end_without_picture, settle_if_over
 from bot.generations.states import UNSENT_STATES, DeliveryState, FailureCode, PictureState, RequestState
@@ -323,6 +323,10 @@ class Generations:
             if account_id is None:
                 return []
             return await Ledger(tx, self._clock.now_ms()).statement(account_id, limit)
+
+    async def booked(self, request_id: str) -> list[BookedRow]:
+        """Return the ledger's entries of a request's pictures, oldest first."""
+        return await self._database.look(lambda tx: GenerationsRepository(tx).usage.booked(request_id))
 
     async def fact(self, name: str) -> str | None:
         """Return something the bot remembers about itself."""

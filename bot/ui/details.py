@@ -10,6 +10,7 @@ from discord import ui
 
 from bot.generations.lineage import own_prompt
 from bot.generations.previews import Preview
+from bot.generations.repository import BookedRow
 from bot.generations.values import PictureView, Relatives, RelativeView, RequestView
 from bot.ui import ids
 from bot.ui.actions import dimensions
@@ -18,7 +19,7 @@ from bot.ui.fates import absent, at_work, came, fate_lines
 from bot.ui.history import preview_text
 from bot.ui.kin import A_FORGOTTEN_PICTURE, A_PRIVATE_PICTURE, ARROW, derived_words, message_url, result_link
 from bot.ui.text import label, plain, units
-from bot.ui.words import counted, day, duration, grouped, in_credits, listed, relative
+from bot.ui.words import BOOKED, counted, day, duration, grouped, in_credits, listed, relative
 
 PROMPT_FILE = "prompt.txt"
 """The whole prompt, attached where the card has no room for it."""
@@ -27,6 +28,7 @@ _PROMPT_LIMIT = 1000
 _PROMPT_LINES = 20
 _PROMPT_BEGINNING = 400
 """Of a prompt that is attached whole."""
+_ENTRIES_LISTED = 12
 _RELATIVES_LISTED = 8
 _RELATIVES_CHOSEN = 25
 _RELATIVE_LIMIT = 60
@@ -35,9 +37,17 @@ _FILENAME_LIMIT = 40
 MaySee = Callable[[RelativeView], bool]
 
 
-def details_card(view: RequestView, relatives: Relatives, may_see: MaySee, *, preview: Preview | None = None) -> Card:
+def details_card(
+    view: RequestView,
+    relatives: Relatives,
+    may_see: MaySee,
+    *,
+    preview: Preview | None = None,
+    booked: Sequence[BookedRow] = (),
+) -> Card:
     """Return what there is to know of a request; ``may_see`` tells which relatives this person may look at.
 
+    ``booked`` are the entries of its pictures, for whom they were booked alone.
     ``preview`` is attached and shows what it is, so that one sees where one is while walking from one to another.
     A prompt that does not fit is cut; then ``whole_prompt`` is attached as ``PROMPT_FILE``.
     """
@@ -50,6 +60,7 @@ def details_card(view: RequestView, relatives: Relatives, may_see: MaySee, *, pr
             f"style: {plain(view.style, 40)}" if view.style else None,
             *(_picture(picture, several=len(view.pictures) > 1) for picture in came(view)),
             _cost(view),
+            _ledger(view, booked),
             " · ".join(part for part in (f"id {view.id}", f"ref {view.reference}", result_link(view)) if part),
         ),
     )
@@ -145,6 +156,24 @@ def _cost(view: RequestView) -> str:
     elif absent(view) and not came(view):
         parts.append("no picture came")
     return " · ".join(parts)
+
+
+def _ledger(view: RequestView, booked: Sequence[BookedRow]) -> str | None:
+    """Return by which entries of the ledger a request was paid: "ledger: #12 held, #15 charged"."""
+    # Corrections are between the operator and the service: they stand in no member's account.
+    theirs = [entry for entry in booked if entry.kind in BOOKED]
+    shown = theirs[-_ENTRIES_LISTED:]
+    parts = []
+    for picture in view.pictures:
+        named = ", ".join(f"#{entry.id} {BOOKED[entry.kind]}" for entry in shown if entry.picture_id == picture.id)
+        if named:
+            parts.append(f"picture {picture.position}: {named}" if len(view.pictures) > 1 else named)
+    if not parts:
+        return None
+    older = (
+        f"{counted(len(theirs) - len(shown), 'older entry', 'older entries')} · " if len(shown) < len(theirs) else ""
+    )
+    return f"ledger: {older}{' · '.join(parts)}"
 
 
 # --- the tree ---

@@ -16,7 +16,7 @@ from bot.ui import ids
 from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row
 from bot.ui.kin import result_link
 from bot.ui.text import label, plain
-from bot.ui.words import counted, grouped, in_credits, relative, request_line, who
+from bot.ui.words import BOOKED, counted, grouped, in_credits, relative, request_line, who
 
 SHOWN: Final = 10
 CHART_FILE: Final = "usage.png"
@@ -229,7 +229,7 @@ def trace_card(view: RequestView, trace: Trace) -> Card:
     older = len(trace.entries) - len(shown)
     positions = {picture.id: picture.position for picture in view.pictures}
     booked = [
-        f"#{entry.id} · picture {positions.get(entry.picture_id, '?')} · {_BOOKED.get(entry.kind, entry.kind)} "
+        f"#{entry.id} · picture {positions.get(entry.picture_id, '?')} · {BOOKED.get(entry.kind, entry.kind)} "
         f"**{grouped(entry.amount_credits)}**{_why(entry.reason)} · {relative(entry.created_at_ms)}"
         for entry in shown
     ]
@@ -249,9 +249,6 @@ def trace_card(view: RequestView, trace: Trace) -> Card:
             *booked,
         ),
     )
-
-
-_BOOKED = {"hold": "held", "capture": "charged", "void": "given back", "refund": "refunded", "grant": "granted"}
 
 
 def _why(reason: str) -> str:

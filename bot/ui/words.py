@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from bot.generations.states import FailureCode
 from bot.generations.values import PictureView, ReferenceView, RequestView, Trouble
@@ -42,6 +43,9 @@ _TROUBLES = {
 
 
 _MODEL_LABELS = {spec.id: spec.label for spec in MODELS}
+
+BOOKED: Final = {"hold": "held", "capture": "charged", "void": "given back", "refund": "refunded", "grant": "granted"}
+"""What an entry of a member's account did."""
 
 
 def model_label(model: str) -> str:

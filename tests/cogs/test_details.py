@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.ui import ids
+from bot.ui.words import BOOKED
 from tests.cogs.conftest import DiscordWorld, labels_of, selects_of, text_of
 from tests.cogs.results import filled_in, made, more, newest, newest_view, options_of
 
@@ -30,6 +31,23 @@ async def test_details_say_all_there_is(discord_world: DiscordWorld) -> None:
     (shown,) = details.response.attachments
     assert shown.filename == f"{request_id}-1.webp"
     assert shown.description == "a detailed one"
+
+
+async def test_whoever_paid_finds_the_entries_of_the_ledger_and_nobody_else(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    source = await made(world, "booked twice", count=2)
+    view = await newest_view(world)
+    entries = {entry.id: entry for entry in await world.core.generations.booked(view.id)}
+    assert sorted(entry.kind for entry in entries.values()) == ["capture", "capture", "hold", "hold"]
+    details = await more(world, world.alice, source, "Details")
+    (said,) = [line for line in text_of(details.response).splitlines() if line.startswith("-# ledger: ")]
+    for position, part in enumerate(said.removeprefix("-# ledger: ").split(" · "), start=1):
+        of_picture = [entry for entry in entries.values() if entry.picture_id == f"{view.id}-{position}"]
+        assert part == f"picture {position}: " + ", ".join(f"#{entry.id} {BOOKED[entry.kind]}" for entry in of_picture)
+    statement = await world.core.generations.statement(user_id=world.alice.id, guild_id=world.guild.id)
+    assert {entry.id for entry in statement} == set(entries), "the same numbers as in her statement"
+    theirs = await more(world, world.member("bob"), source, "Details")
+    assert "ledger" not in text_of(theirs.response)
 
 
 async def test_a_long_prompt_is_attached_whole(discord_world: DiscordWorld) -> None:

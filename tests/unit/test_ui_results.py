@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.generations.preferences import NAME_MAX_CHARS, SUFFIX_MAX_CHARS, Style
+from bot.generations.repository import BookedRow
 from bot.generations.terms import TERM_MAX_CHARS, TERMS_MAX_CHARS
 from bot.generations.values import Attachment, Derived, GenerationRequest, Place, Relatives
 from bot.rivya import Catalogue
@@ -176,6 +177,21 @@ def test_details_list_many_children_and_offer_twenty_five() -> None:
     assert len(options) == 25
     assert options[0]["value"] == f"{99:016x}"
     assert options[-1]["value"] == f"{59:016x}"
+
+
+def test_details_name_entries_of_the_member_alone_and_the_newest() -> None:
+    def entry(number: int, kind: str) -> BookedRow:
+        return BookedRow(number, kind, 8, ONE.pictures[0].id, "engine", "picture", 0)
+
+    alone = Relatives(None, ())
+    said = texts(
+        details_card(ONE, alone, everyone, booked=[entry(12, "hold"), entry(14, "adjust"), entry(15, "capture")])
+    )
+    assert "ledger: #12 held, #15 charged\n" in said
+    many = [entry(1, "hold"), entry(2, "capture"), *(entry(number, "refund") for number in range(3, 15))]
+    said = texts(details_card(ONE, alone, everyone, booked=many))
+    assert "ledger: 2 older entries · #3 refunded, " in said
+    assert "ledger" not in texts(details_card(ONE, alone, everyone))
 
 
 def test_details_say_which_references_are_gone() -> None:

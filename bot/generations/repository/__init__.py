@@ -26,7 +26,7 @@ from bot.generations.repository.reports import ReportQueries, ReportRow, ReportS
 from bot.generations.repository.requests import RequestQueries, RequestRow
 from bot.generations.repository.rules import ChangeRow, RuleQueries, RulesRow
 from bot.generations.repository.tray import TrayQueries, TrayRow
-from bot.generations.repository.usage import UsageQueries
+from bot.generations.repository.usage import BookedRow, UsageQueries
 from bot.storage import Connection
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "AttemptRow",
     "BanRow",
     "BookRow",
+    "BookedRow",
     "ChangeRow",
     "DeliveryRow",
     "DeskRow",
