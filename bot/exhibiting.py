@@ -5,6 +5,7 @@ from __future__ import annotations
 import discord
 import structlog
 
+from bot.asks import origin_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.files import kept
 from bot.generations.gallery import NoGallery, PrivatePicture
@@ -52,7 +53,7 @@ class Exhibiting:
         guild = interaction.guild
         if guild is None:
             raise NoGallery
-        await self._services.house.check_not_banned(guild.id, interaction.user.id)
+        await self._services.house.check_posting(origin_of(interaction), in_gallery=True)
         settings = await self._services.moderation.settings(guild.id)
         try:
             begun = await self._services.gallery.begin(

@@ -65,10 +65,10 @@ class House:
         """Return a server's newest changes, newest first."""
         return await self._database.look(lambda tx: GenerationsRepository(tx).rules.changes(guild_id, limit=limit))
 
-    async def check_posting(self, origin: Origin) -> None:
+    async def check_posting(self, origin: Origin, *, in_gallery: bool = False) -> None:
         """Raise a Refused where, or by whom, no pictures may be posted."""
         now_ms = self._clock.now_ms()
-        await self._database.look(lambda tx: check_posting(tx, origin, now_ms=now_ms))
+        await self._database.look(lambda tx: check_posting(tx, origin, now_ms=now_ms, in_gallery=in_gallery))
 
     def is_new(self, joined_at_ms: int) -> bool:
         """Tell whether a server was joined so lately that it is still to be greeted, if nobody did."""

@@ -106,6 +106,10 @@ class HouseRules:
             raise ChannelNotAllowed(self.channels)
         if self.age_restricted_only and not origin.age_restricted:
             raise AgeRestrictedOnly
+        self.check_roles(origin)
+
+    def check_roles(self, origin: Origin) -> None:
+        """Raise a Refused for whose roles don't allow them to use the bot."""
         roles = origin.standing.role_ids | {origin.guild_id}
         if roles & frozenset(self.roles_denied):
             raise RoleNotAllowed(())
@@ -161,9 +165,16 @@ async def check_ban(tx: Connection, *, guild_id: int, user_id: int, now_ms: int)
         raise Banned(ban.reason, ban.expires_at_ms)
 
 
-async def check_posting(tx: Connection, origin: Origin, *, now_ms: int) -> None:
-    """Raise a Refused where, or by whom, no pictures may be posted: as for asking, but for what is asked."""
+async def check_posting(tx: Connection, origin: Origin, *, now_ms: int, in_gallery: bool = False) -> None:
+    """Raise a Refused where, or by whom, no pictures may be posted: as for asking, but for what is asked.
+
+    ``in_gallery``: which channel that is the server's admins have said, so only the person is asked about.
+    """
     if origin.guild_id is None:
         return
     await check_ban(tx, guild_id=origin.guild_id, user_id=origin.user_id, now_ms=now_ms)
-    HouseRules.of(await GenerationsRepository(tx).rules.get(origin.guild_id)).check_place(origin)
+    rules = HouseRules.of(await GenerationsRepository(tx).rules.get(origin.guild_id))
+    if in_gallery:
+        rules.check_roles(origin)
+    else:
+        rules.check_place(origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -9,11 +10,15 @@ import discord
 import pytest
 import pytest_asyncio
 
+from bot.credits.quota_rules import Scope
 from bot.generations.house_rules import HouseRules
+from bot.generations.operator_desk import DeskRefused
+from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.ui import ids
 from bot.ui.progress import progress_card
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, png, text_of
 from tests.cogs.results import filled_in, made, more, newest, newest_view, words_of
+from tests.rules import drop_rules, set_rule
 from tests.ui_limits import texts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -72,6 +77,11 @@ async def _model(world: DiscordWorld) -> str:
     return "Nano Banana Pro is not used in this server."
 
 
+async def _private(world: DiscordWorld) -> str:
+    await settle(world, private_allowed=False)
+    return "There are no private pictures in this server."
+
+
 async def _slow(world: DiscordWorld) -> str:
     await settle(world, slow_mode_s=24 * 3600)
     return "This server wants 24 h between two of your requests."
@@ -82,31 +92,67 @@ async def _ban(world: DiscordWorld) -> str:
     return "You are banned from using me in this server."
 
 
+async def _pause(world: DiscordWorld) -> str:
+    await world.core.operator.pause(world.guild.id, by=1, reason="", event_id=f"pause {next(ROLE_NAMES)}")
+    return "The bot's operator has paused me in this server."
+
+
+def _quota(words: str, **values: Any) -> Rule:
+    async def rule(world: DiscordWorld) -> str:
+        await settle(world)
+        await set_rule(world.database, world.guild.id, Scope.MEMBER, world.alice.id, **values)
+        return words
+
+    return rule
+
+
 RULES: dict[str, Rule] = {
     "channel": _channel, "age": _age, "role": _role, "denied": _denied, "term": _term, "model": _model, "slow": _slow,
-    "ban": _ban,
+    "ban": _ban, "private": _private, "pause": _pause,
+    "credits used up": _quota("You have no credits left.", day=1),
+    "quota of models": _quota("By this server's quotas you can't use Nano Banana Pro here.", models=("nano-banana",)),
+    "resolution": _quota("By this server's quotas your pictures have at most 1K here, not ", resolution="1K"),
+    "count": _quota("By this server's quotas you can ask for at most one picture at once here, not ", count=1),
+    "running": _quota("By this server's quotas you may ask for pictures here.", running=0),
 }  # fmt: skip
+
+# What has to be asked for, so that a rule can be against it.
+WANTED: dict[str, dict[str, Any]] = {
+    "private": {"private": True}, "resolution": {"resolution": "2K"}, "count": {"count": 2},
+}  # fmt: skip
+
+
+async def lift(world: DiscordWorld) -> None:
+    """Take back whatever was set."""
+    await world.core.house.unban(world.guild.id, world.alice.id, by=1)
+    await drop_rules(world.database, world.guild.id)
+    with contextlib.suppress(DeskRefused):
+        await world.core.operator.resume(world.guild.id, by=1, reason="", event_id=f"resume {next(ROLE_NAMES)}")
+    await settle(world)
 
 
 # --- the paths: each is prepared while nothing is forbidden, then taken; gives what was answered ---
 
-Path = Callable[[DiscordWorld], Awaitable[Callable[[], Awaitable[Any]]]]
+Take = Callable[[], Awaitable[Any]]
+Path = Callable[..., Awaitable[Take]]
 
 
-async def _command(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
+async def _command(world: DiscordWorld, **wanted: Any) -> Take:
+    await made(world, "the first one")
+    return lambda: world.imagine(PROMPT, model="nano-banana-pro", **wanted)
+
+
+async def _prefer(world: DiscordWorld, **wanted: Any) -> None:
+    """Have what has no options of its own ask for this."""
+    usual = {name: value for name, value in wanted.items() if name != "count"}
+    await world.core.preferences.set(world.alice.id, model="nano-banana-pro", **usual)
+
+
+async def _mention(world: DiscordWorld, **wanted: Any) -> Take:
     await made(world, "the first one")
 
     async def take() -> Any:
-        return await world.imagine(PROMPT, model="nano-banana-pro")
-
-    return take
-
-
-async def _mention(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
-    await made(world, "the first one")
-
-    async def take() -> Any:
-        await world.core.preferences.set(world.alice.id, model="nano-banana-pro")
+        await _prefer(world, **wanted)
         # The server's usual model would be taken for a model that may not be used: a mention chooses none.
         await world.say(world.alice, f"{world.mention} {PROMPT}", files=[("cat.png", png())])
         return None
@@ -114,51 +160,91 @@ async def _mention(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
     return take
 
 
-async def _offer(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
+async def _offer(world: DiscordWorld, **wanted: Any) -> Take:
     await made(world, "the first one")
-    asked = await world.imagine(PROMPT, count=4, model="nano-banana-pro")
-    return lambda: world.click(world.alice, asked.response, "Paint all 4 · 32 credits")
+    asked = await world.imagine(PROMPT, **{"model": "nano-banana-pro", **wanted, "count": 4})
+    (agree,) = [words for words in labels_of(asked.response) if words.startswith("Paint all 4")]
+    return lambda: world.click(world.alice, asked.response, agree)
 
 
-async def _again(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
-    source = await made(world, PROMPT)
+async def _again(world: DiscordWorld, **wanted: Any) -> Take:
+    source = await made(world, PROMPT, **wanted)
     return lambda: world.click(world.alice, source, "Again")
 
 
-async def _variations(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
-    source = await made(world, PROMPT)
+async def _variations(world: DiscordWorld, **wanted: Any) -> Take:
+    source = await made(world, PROMPT, **wanted)
     return lambda: more(world, world.alice, source, "Variations")
 
 
-async def _larger(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
-    source = await made(world, PROMPT)
+async def _larger(world: DiscordWorld, **wanted: Any) -> Take:
+    source = await made(world, PROMPT, **{**wanted, "count": 1})
     return lambda: more(world, world.alice, source, next(word for word in words_of(source) if "4K" in word))
 
 
-async def _edit(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
-    source = await made(world, "the first one")
+async def _edit(world: DiscordWorld, **wanted: Any) -> Take:
+    source = await made(world, "the first one", **wanted)
     shown = await world.click(world.alice, source, "Edit")
-    return lambda: world.submit(world.alice, shown, prompt=PROMPT, aspect_ratio=["auto"], resolution=["1K@8"])
+    return lambda: world.submit(world.alice, shown, **filled_in(shown) | {"prompt": PROMPT})
 
 
-async def _remix(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
-    source = await made(world, "the first one")
+async def _remix(world: DiscordWorld, **wanted: Any) -> Take:
+    source = await made(world, "the first one", **wanted)
     shown = await world.click(world.alice, source, "Remix")
-    return lambda: world.submit(world.alice, shown, **(filled_in(shown) | {"prompt": PROMPT}))
+    return lambda: world.submit(world.alice, shown, **filled_in(shown) | {"prompt": PROMPT})
 
 
-async def _menu(world: DiscordWorld) -> Callable[[], Awaitable[Any]]:
+async def _menu(world: DiscordWorld, **wanted: Any) -> Take:
     await made(world, "the first one")
-    await world.core.preferences.set(world.alice.id, model="nano-banana-pro")
+    await _prefer(world, **wanted)
     message = await world.say(world.alice, "look", files=[("cat.png", png())])
     shown = await world.menu(world.alice, "Use as reference", message)
-    return lambda: world.submit(world.alice, shown, prompt=PROMPT, aspect_ratio=["auto"], resolution=["1K@8"])
+    return lambda: world.submit(world.alice, shown, **filled_in(shown) | {"prompt": PROMPT})
+
+
+async def _failed(world: DiscordWorld, **wanted: Any) -> Any:
+    await made(world, "the first one")
+    world.rivya.faults.add(Fault(kind=FaultKind.TASK_FAILS, times=wanted.get("count", 1)))
+    message = await made(world, PROMPT, **wanted)
+    assert labels_of(message) == ["Change the prompt", "Try again"]
+    return message
+
+
+async def _try_again(world: DiscordWorld, **wanted: Any) -> Take:
+    failed = await _failed(world, **wanted)
+    return lambda: world.click(world.alice, failed, "Try again")
+
+
+async def _changed(world: DiscordWorld, **wanted: Any) -> Take:
+    failed = await _failed(world, **wanted)
+    shown = await world.click(world.alice, failed, "Change the prompt")
+    return lambda: world.submit(world.alice, shown, **filled_in(shown))
+
+
+async def _rewritten(world: DiscordWorld, **wanted: Any) -> Take:
+    await made(world, "the first one")
+    await settle(world, terms=["zebra"])
+    refused = await world.imagine("a zebra", **wanted)
+    shown = await world.click(world.alice, refused.response, "Change the prompt")
+    await settle(world)
+    return lambda: world.submit(world.alice, shown, **filled_in(shown) | {"prompt": PROMPT})
 
 
 PATHS: dict[str, Path] = {
     "command": _command, "mention": _mention, "offer": _offer, "again": _again, "variations": _variations,
-    "larger": _larger, "edit form": _edit, "remix form": _remix, "menu and form": _menu,
+    "larger": _larger, "edit form": _edit, "remix form": _remix, "menu and form": _menu, "try again": _try_again,
+    "change the prompt": _changed, "change a refused prompt": _rewritten,
 }  # fmt: skip
+
+# What these ask for no rule can be against; so it is taken, and this is what is made.
+NEVER_ASKED: dict[tuple[str, str], str] = {
+    ("model", "mention"): "nano-banana",  # a mention chooses no model: it is made by one that may be used
+    ("private", "mention"): "nano-banana-pro",  # its answer stands beside it, for all
+    ("count", "mention"): "nano-banana-pro",  # one
+    ("count", "larger"): "nano-banana-pro",  # of one
+    ("count", "edit form"): "nano-banana-pro",  # of one
+    ("count", "menu and form"): "nano-banana-pro",  # one
+}
 
 
 async def answered(world: DiscordWorld, result: Any) -> str:
@@ -173,26 +259,73 @@ async def answered(world: DiscordWorld, result: Any) -> str:
 @pytest.mark.parametrize("rule", RULES)
 async def test_every_rule_binds_on_every_path(ruled: DiscordWorld, rule: str, path: str) -> None:
     world = ruled
-    take = await PATHS[path](world)
+    take = await PATHS[path](world, **WANTED.get(rule, {}))
     before = len(world.rivya.books.tasks)
     words = await RULES[rule](world)
-    if (rule, path) == ("model", "mention"):
-        words = ""  # a mention chooses no model: it is made by one that may be used
     if (rule, path) == ("term", "mention"):
         words = "The form says which, to you alone."  # others read the reply, too
     try:
-        said = await answered(world, await take())
-        await world.idle()
-        made_now = len(world.rivya.books.tasks) - before
-        if not words:
-            assert [task.model for task in world.rivya.books.tasks[before:]] == ["nano-banana"]
+        result = await take()
+        if (rule, path) in NEVER_ASKED:
+            await world.idle()
+            assert [task.model for task in world.rivya.books.tasks[before:]] == [NEVER_ASKED[rule, path]]
             return
+        said = await answered(world, result)
+        await world.idle()
         assert words in said
         assert "Nothing was charged." in said
-        assert made_now == 0
+        assert len(world.rivya.books.tasks) == before
         assert (await world.audit()).findings == ()
     finally:
-        await world.core.house.unban(world.guild.id, world.alice.id, by=1)
+        await lift(world)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_the_log_tells_of_a_request_whatever_way_it_came(ruled: DiscordWorld, path: str) -> None:
+    world = ruled
+    take = await PATHS[path](world)
+    channel = world.guild.create_text_channel(f"log-{world.channel.id}")
+    await world.core.house.change(world.guild.id, by=1, log_channel_id=channel.id)
+    await take()
+    await world.idle()
+    view = await newest_view(world)
+    line = f"ref {view.reference}"
+    await world.until(lambda: any(line in text_of(message) for message in world.messages(channel)))
+    assert "\n".join(map(text_of, world.messages(channel))).count("· ref ") == 1
+
+
+# --- posting what was made ---
+
+# Which rules bind whoever posts a picture again here, and whoever posts one to the gallery: where that is, admins said.
+POSTING = {"channel": {"here"}, "age": {"here"}, "role": {"here", "gallery"}, "denied": {"here", "gallery"},
+           "ban": {"here", "gallery"}}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", ["here", "gallery"])
+@pytest.mark.parametrize("rule", RULES)
+async def test_rules_of_places_and_people_bind_whoever_posts(ruled: DiscordWorld, rule: str, where: str) -> None:
+    world = ruled
+    gallery = world.guild.create_text_channel(f"gallery-{world.channel.id}")
+    await world.core.moderation.set_channels(world.guild.id, by=1, gallery_channel_id=gallery.id)
+    source = await made(world, PROMPT)
+    shown = await world.slash(world.alice, "history")
+    opened = await world.choose(world.alice, shown.response, await newest(world))
+    words = await RULES[rule](world)
+    try:
+        if where == "here":
+            posted = await world.click(world.alice, opened.response, "Post here")
+        else:
+            posted = await world.forge(world.alice, source, ids.exhibit(await newest(world), 1))
+        told = text_of([*posted.followups, posted.response][0])
+        there = world.messages(gallery) if where == "gallery" else world.messages()[1:]
+        if where in POSTING.get(rule, ()):
+            assert words in told
+            assert there == []
+        else:
+            assert len(there) == 1, "nothing is asked for, and it may stand there"
+    finally:
+        await world.core.moderation.set_channels(world.guild.id, by=1, gallery_channel_id=None)
+        await lift(world)
 
 
 async def test_private_pictures_where_there_are_none_are_offered_for_all(ruled: DiscordWorld) -> None:
