@@ -48,7 +48,8 @@ class Mentions(commands.Cog):
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Take a request, ask, or say how it is done."""
-        if message.guild is None:
+        guild = message.guild
+        if guild is None:
             await self._direct(message)
             return
         if not self._is_for_us(message) or not self._is_new(message.id):
@@ -60,7 +61,7 @@ class Mentions(commands.Cog):
                 await ask.answer(slower_card())
             return
         try:
-            await self._answer(message, ask)
+            await self._answer(message, ask, guild.id)
         except Exception as error:  # noqa: BLE001 - the end of the line: whatever it is becomes a reply and a log entry
             await ask.answer(self._said_of(error, message, nothing_charged=not ask.taken_up))
 
@@ -88,7 +89,7 @@ class Mentions(commands.Cog):
         log.error("mention.failed", reference=reference, user_id=message.author.id, exc_info=error)
         return error_card(reference, nothing_charged=nothing_charged)
 
-    async def _answer(self, message: discord.Message, ask: MessageAsk) -> None:
+    async def _answer(self, message: discord.Message, ask: MessageAsk, guild_id: int) -> None:
         if ask.person is not None:
             await self._client.command_rights.check(ask.person)
         prompt = self._prompt(message)
@@ -97,7 +98,7 @@ class Mentions(commands.Cog):
         gathered = await gather(
             joined(replied, own),
             self._services.generations,
-            Viewer(message.author.id, message.guild.id if message.guild else None, message.channel.id),
+            Viewer(message.author.id, guild_id, message.channel.id),
         )
         if not prompt:
             await ask.answer(how_to_card(self._name, images=len(gathered.images)))
