@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections import OrderedDict, deque
@@ -11,7 +12,7 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.asks import MessageAsk
+from bot.asks import UNHEARD, MessageAsk
 from bot.client import BotClient, card_of
 from bot.errors import BotError
 from bot.gathering import Found, Gathered, Viewer, gather, images_in, joined
@@ -29,6 +30,8 @@ ANSWERS_PER_MINUTE: Final = 6
 DRAFT_LIFE_S: Final = 15 * 60
 TOLD_AGAIN_S: Final = 10 * 60
 """Whoever writes more in direct messages has read how it goes."""
+REPLY_PATIENCE_S: Final = 10.0
+"""For the message that is replied to, where Discord has not brought it along; without it the person is asked."""
 REMEMBERED: Final = 1000
 """People, and events, that are remembered against storms and repetitions."""
 _WORDS: Final = {discord.MessageType.default, discord.MessageType.reply}
@@ -190,9 +193,10 @@ class Mentions(commands.Cog):
         target = reference.resolved
         if target is None:  # Discord did not say; a deleted one it does
             try:
-                target = await message.channel.fetch_message(reference.message_id)
-            except discord.HTTPException as error:
-                log.info("mention.reply_unread", code=error.code)
+                async with asyncio.timeout(REPLY_PATIENCE_S):
+                    target = await message.channel.fetch_message(reference.message_id)
+            except UNHEARD as error:
+                log.info("mention.reply_unread", error=type(error).__name__, code=getattr(error, "code", None))
                 return Found(), not isinstance(error, discord.NotFound)
         if not isinstance(target, discord.Message):
             return Found(), False
