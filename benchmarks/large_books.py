@@ -129,9 +129,8 @@ def make(path: Path, size: Size, *, now_ms: int) -> None:
         "guild": GUILD,
         "channels": CHANNELS,
         "channel0": _CHANNELS,
-        "user0": _USERS // 100,
+        "user0": _USERS,
     }
-    values["user0"] = _USERS
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000", "threads = 2"):
             connection.execute(f"PRAGMA {pragma}")

@@ -37,7 +37,7 @@ from bot.generations.tray import Tray
 from bot.generations.usage import UsageBook
 from bot.rivya import BadOption, Catalogue
 from bot.ui.card import SLATE, Card
-from bot.ui.failure import error_card, unwritten_card
+from bot.ui.failure import error_card, unheard_card, unwritten_card
 from bot.ui.refusal import refusal_card
 
 if TYPE_CHECKING:
@@ -222,6 +222,8 @@ class _Tree(app_commands.CommandTree[BotClient]):
 
 
 _ASKING = "asking for a picture"
+_TOO_LATE = frozenset({10015, 10062, 40060, 50027})
+"""The interaction is over, or was answered: discord.py repeats a call whose answer was an error."""
 
 
 def asking(interaction: Interaction) -> None:
@@ -238,11 +240,22 @@ async def reply_to_error(interaction: Interaction, error: BaseException) -> None
     """Tell the person what went wrong, ephemerally where that is still possible; the one place that does."""
     nothing_charged = _ASKING in interaction.extras
     card = card_of(error, nothing_charged=nothing_charged)
+    if card is None and _is_unheard(error):
+        # An answer that had arrived stands, and Discord takes no second one.
+        log.warning("interaction.unanswered", error=type(error).__name__, code=getattr(error, "code", None))
+        card = unheard_card(nothing_charged=nothing_charged)
     if card is None:
         reference = secrets.token_hex(3)
         log.error("interaction.failed", reference=reference, user_id=interaction.user.id, exc_info=error)
         card = error_card(reference, nothing_charged=nothing_charged)
     await say(interaction, view=card)
+
+
+def _is_unheard(error: BaseException) -> bool:
+    """Tell whether a call of Discord's failed, or its answer was lost: no error of ours, but for a call it refuses."""
+    if isinstance(error, discord.HTTPException):
+        return error.status >= 500 or error.status in {401, 429} or error.code in _TOO_LATE
+    return isinstance(error, aiohttp.ClientError | ConnectionError | TimeoutError)
 
 
 def card_of(error: BaseException, *, nothing_charged: bool) -> Card | None:

@@ -73,7 +73,12 @@ class KeySettings(BaseSettings):
             raise ValueError("and RIVYA_API_KEY_FILE are both set. Keep one of them")
         try:
             with file.open("rb") as opened:
-                content = opened.read(KEY_FILE_MAX_BYTES).decode()
+                read = opened.read(KEY_FILE_MAX_BYTES + 1)
+            if len(read) > KEY_FILE_MAX_BYTES:
+                raise ValueError(
+                    f"in RIVYA_API_KEY_FILE is too long: a file of at most {KEY_FILE_MAX_BYTES} bytes can hold it"
+                )
+            content = read.decode()
         except OSError as error:
             raise ValueError(f"can't be read from RIVYA_API_KEY_FILE ({error.strerror})") from None
         except UnicodeDecodeError:

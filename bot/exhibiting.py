@@ -8,7 +8,7 @@ import structlog
 from bot.asks import origin_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.files import kept
-from bot.generations.gallery import NoGallery, PrivatePicture
+from bot.generations.gallery import Exhibit, NoGallery, PrivatePicture
 from bot.generations.refusals import NotForYou
 from bot.generations.repository import GalleryRow
 from bot.generations.values import PictureView, RequestView
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 PREFIX = "gallery-"
 """The file names of the gallery begin so, that a post is found again and not taken for the result itself."""
+_GONE = {10003, 10008}
+"""Unknown channel, unknown message (Discord's JSON error codes)."""
 _NOBODY = discord.AllowedMentions.none()
 
 
@@ -55,15 +57,18 @@ class Exhibiting:
             raise NoGallery
         await self._services.house.check_posting(origin_of(interaction), in_gallery=True)
         settings = await self._services.moderation.settings(guild.id)
+        gone_id: int | None = None
         try:
-            begun = await self._services.gallery.begin(
-                view.id,
-                picture.position,
-                user_id=interaction.user.id,
-                guild_id=guild.id,
-                moderator=may_moderate(interaction, interaction.channel_id),
-                private_agreed=agreed,
-            )
+            begun = await self._begin(interaction, guild, view, picture, agreed=agreed)
+            if begun.row.message_id is not None:
+                await interaction.response.defer(ephemeral=True, thinking=True)
+                if await self._stands(begun.row, begun.row.message_id):
+                    card: Card = exhibited_card(_url(begun.row), again=True)
+                    await interaction.edit_original_response(view=card, allowed_mentions=_NOBODY)
+                    return
+                gone_id = begun.row.message_id  # somebody deleted it by hand
+                await self._services.gallery.stands(picture.id, channel_id=begun.row.channel_id, message_id=None)
+                begun = await self._begin(interaction, guild, view, picture, agreed=agreed)
         except PrivatePicture:
             card = publish_card(settings.gallery_channel_id or 0, ids.exhibit(view.id, picture.position))
             await say(interaction, view=card)
@@ -73,10 +78,8 @@ class Exhibiting:
                 user_message="Only whoever made this, or a moderator of this channel, can post it to the gallery."
             ) from None
         row = begun.row
-        if row.message_id is not None:
-            await say(interaction, view=exhibited_card(_url(row), again=True))
-            return
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        if not interaction.response.is_done():
+            await interaction.response.defer(ephemeral=True, thinking=True)
         message = await self._find(row, picture) if begun.again else None
         channel_id = row.channel_id
         if message is None:
@@ -86,22 +89,47 @@ class Exhibiting:
             lacking = lacking_in(guild.get_channel(channel_id))
             if lacking:
                 raise CannotDo(user_message=f"I can't post in the gallery: {lacks_words(lacking)}.")
-            message = await self._send(guild, channel_id, view, picture)
+            message = await self._send(guild, channel_id, view, picture, gone_id=gone_id)
         await self._services.gallery.stands(picture.id, channel_id=channel_id, message_id=message.id)
         card = exhibited_card(url_of(guild.id, channel_id, message.id), again=False)
         await interaction.edit_original_response(view=card, allowed_mentions=_NOBODY)
+
+    async def _begin(
+        self, interaction: Interaction, guild: discord.Guild, view: RequestView, picture: PictureView, *, agreed: bool
+    ) -> Exhibit:
+        return await self._services.gallery.begin(
+            view.id,
+            picture.position,
+            user_id=interaction.user.id,
+            guild_id=guild.id,
+            moderator=may_moderate(interaction, interaction.channel_id),
+            private_agreed=agreed,
+        )
+
+    async def _stands(self, row: GalleryRow, message_id: int) -> bool:
+        """Tell whether a post still stands; where that can't be seen, it does."""
+        place = self._client.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
+        try:
+            await place.get_partial_message(message_id).fetch()
+        except UNREACHED as error:
+            if isinstance(error, discord.NotFound) and error.code in _GONE:
+                return False
+            log.info("gallery.not_looked_at", picture_id=row.picture_id, error=str(error)[:200])
+        return True
 
     async def _find(self, row: GalleryRow, picture: PictureView) -> discord.Message | None:
         place = self._client.get_partial_messageable(row.channel_id, guild_id=row.guild_id)
         return await find_own(self._client, place, _needle(picture))
 
     async def _send(
-        self, guild: discord.Guild, channel_id: int, view: RequestView, picture: PictureView
+        self, guild: discord.Guild, channel_id: int, view: RequestView, picture: PictureView, *, gone_id: int | None
     ) -> discord.Message:
         place = self._client.get_partial_messageable(channel_id, guild_id=guild.id)
+        # Under the nonce of a post that was deleted a moment ago, Discord would not make another.
+        nonce = f"g-{picture.id}" if gone_id is None else f"g-{picture.id}-{gone_id % 10_000}"
 
         async def send(card: Card, files: list[discord.File]) -> discord.Message:
-            return await place.send(view=card, files=files, nonce=f"g-{picture.id}", allowed_mentions=_NOBODY)
+            return await place.send(view=card, files=files, nonce=nonce, allowed_mentions=_NOBODY)
 
         try:
             return await shrinking(

@@ -65,7 +65,7 @@ async def open_rewrite(interaction: Interaction, services: Services, intake: Int
         return
     house = await services.house.rules(payer_guild_id(interaction))
     form = rewrite_form(
-        ids.take_form(draft_id),
+        ids.rewrite_form(draft_id),
         request,
         terms_of(services.catalogue, request.model),
         blocked=blocked_in(request.prompt, house.terms),
@@ -76,9 +76,10 @@ async def open_rewrite(interaction: Interaction, services: Services, intake: Int
 async def form_sent(
     interaction: Interaction, match: re.Match[str], submitted: Submitted, *, services: Services, intake: Intake
 ) -> None:
-    """Ask for the picture; the same form twice is one request."""
+    """Ask for the picture of a form over found images, or of a changed prompt; the same form twice is one request."""
     asking(interaction)
     form = filled(submitted)
+    rewritten = match.re is ids.REWRITE_FORM  # what was refused, with another prompt
     draft = await services.generations.draft(match["draft_id"])
     if draft is None or draft.expired:
         raise CannotDo(user_message="This form was open for too long. Choose the message once more.")
@@ -88,8 +89,9 @@ async def form_sent(
 
     async def prepare() -> GenerationRequest:
         changed = {"prompt": form.prompt, "options": {**kept.options, **form.options}}
-        if form.count is not None:  # what was refused, with another prompt
-            return kept.model_copy(update={**changed, "count": form.count, "parent": _rewritten(kept)})
+        if rewritten:
+            count = form.count if form.count is not None else kept.count
+            return kept.model_copy(update={**changed, "count": count, "parent": _rewritten(kept)})
         together = made_of(Gathered((*kept.references, *form.images), parent=kept.parent))
         return kept.model_copy(update={**changed, "references": together.images, "parent": together.parent})
 
@@ -99,7 +101,7 @@ async def form_sent(
         private=kept.private,
         agreed_credits=form.agreed_credits,
     )
-    if taken and form.count is not None:
+    if taken and rewritten:
         await clear_away(interaction)
 
 

@@ -15,7 +15,7 @@ from bot.rights import lacking_in
 from bot.ui.card import Card
 from bot.ui.gallery import lacks_words
 from bot.ui.quotas import change_card
-from bot.ui.settings import POSTED_IN, Stands
+from bot.ui.settings import POSTED_IN, Stands, credits_offered
 from bot.ui.words import in_credits, model_label
 
 _NOBODY = discord.AllowedMentions.none()
@@ -125,7 +125,12 @@ async def ask(
 
 async def everyone_chosen(services: Services, interaction: Interaction, guild: discord.Guild) -> str | None:
     """Set what each member may spend, as it was chosen in a panel; returns what to say, None where it was asked."""
-    chosen = int((values_of(interaction) or ["0"])[0])
+    allowance = (await services.quotas.overview(guild.id)).allowance
+    offered = {str(amount): amount for amount in credits_offered(allowance)}
+    values = values_of(interaction)
+    if len(values) != 1 or values[0] not in offered:
+        raise CannotDo(user_message="That is none of the amounts on offer. Nothing was changed.")
+    chosen = offered[values[0]]
     change = await services.quotas.for_everyone(guild.id, chosen, reason="chosen in a panel")
     preview = await services.quotas.preview(guild.id, change.rule) if change.is_large else None
     done = await change_or_ask(services, interaction, guild, change, preview=preview)

@@ -18,7 +18,7 @@ from bot.ui.card import Card, fine
 from bot.ui.failure import failure_card, failure_mark, void_card
 from bot.ui.house_log import log_card, log_off_words
 from bot.ui.ids import acknowledgement_nonce, more
-from bot.ui.notices import notice_card
+from bot.ui.notices import operator_notice_card
 from bot.ui.offers import ready_words
 from bot.ui.progress import progress_card
 from bot.ui.result import description, result_card
@@ -142,7 +142,7 @@ class DiscordDelivery:
         """Tell an operator something by direct message."""
         async with self._faults(timeout_s=PROGRESS_TIMEOUT_S) as client:
             channel = await client.create_dm(discord.Object(user_id))
-            await channel.send(view=notice_card(notice), allowed_mentions=_NOBODY, nonce=nonce)
+            await channel.send(view=operator_notice_card(notice), allowed_mentions=_NOBODY, nonce=nonce)
 
     async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:
         """Delete a message of ours."""

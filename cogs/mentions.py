@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections import OrderedDict, deque
@@ -11,7 +12,7 @@ import discord
 import structlog
 from discord.ext import commands
 
-from bot.asks import MessageAsk
+from bot.asks import UNHEARD, MessageAsk
 from bot.client import BotClient, card_of
 from bot.errors import BotError
 from bot.gathering import Found, Gathered, Viewer, gather, images_in, joined
@@ -29,6 +30,8 @@ ANSWERS_PER_MINUTE: Final = 6
 DRAFT_LIFE_S: Final = 15 * 60
 TOLD_AGAIN_S: Final = 10 * 60
 """Whoever writes more in direct messages has read how it goes."""
+REPLY_PATIENCE_S: Final = 10.0
+"""For the message that is replied to, where Discord has not brought it along; without it the person is asked."""
 REMEMBERED: Final = 1000
 """People, and events, that are remembered against storms and repetitions."""
 _WORDS: Final = {discord.MessageType.default, discord.MessageType.reply}
@@ -48,7 +51,8 @@ class Mentions(commands.Cog):
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Take a request, ask, or say how it is done."""
-        if message.guild is None:
+        guild = message.guild
+        if guild is None:
             await self._direct(message)
             return
         if not self._is_for_us(message) or not self._is_new(message.id):
@@ -60,7 +64,7 @@ class Mentions(commands.Cog):
                 await ask.answer(slower_card())
             return
         try:
-            await self._answer(message, ask)
+            await self._answer(message, ask, guild.id)
         except Exception as error:  # noqa: BLE001 - the end of the line: whatever it is becomes a reply and a log entry
             await ask.answer(self._said_of(error, message, nothing_charged=not ask.taken_up))
 
@@ -88,7 +92,7 @@ class Mentions(commands.Cog):
         log.error("mention.failed", reference=reference, user_id=message.author.id, exc_info=error)
         return error_card(reference, nothing_charged=nothing_charged)
 
-    async def _answer(self, message: discord.Message, ask: MessageAsk) -> None:
+    async def _answer(self, message: discord.Message, ask: MessageAsk, guild_id: int) -> None:
         if ask.person is not None:
             await self._client.command_rights.check(ask.person)
         prompt = self._prompt(message)
@@ -97,7 +101,7 @@ class Mentions(commands.Cog):
         gathered = await gather(
             joined(replied, own),
             self._services.generations,
-            Viewer(message.author.id, message.guild.id if message.guild else None, message.channel.id),
+            Viewer(message.author.id, guild_id, message.channel.id),
         )
         if not prompt:
             await ask.answer(how_to_card(self._name, images=len(gathered.images)))
@@ -189,9 +193,10 @@ class Mentions(commands.Cog):
         target = reference.resolved
         if target is None:  # Discord did not say; a deleted one it does
             try:
-                target = await message.channel.fetch_message(reference.message_id)
-            except discord.HTTPException as error:
-                log.info("mention.reply_unread", code=error.code)
+                async with asyncio.timeout(REPLY_PATIENCE_S):
+                    target = await message.channel.fetch_message(reference.message_id)
+            except UNHEARD as error:
+                log.info("mention.reply_unread", error=type(error).__name__, code=getattr(error, "code", None))
                 return Found(), not isinstance(error, discord.NotFound)
         if not isinstance(target, discord.Message):
             return Found(), False

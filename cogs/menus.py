@@ -85,3 +85,4 @@ async def setup(client: BotClient) -> None:
     cog = Menus(client, Intake(client))
     await client.add_cog(cog)
     on_submit(client, ids.TAKE_FORM, cog.sent)
+    on_submit(client, ids.REWRITE_FORM, cog.sent)

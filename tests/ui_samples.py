@@ -277,6 +277,8 @@ def samples() -> dict[str, Sample]:
     plain("error", lambda: cards.error_card("7f3a2b"))
     plain("error-free", lambda: cards.error_card("7f3a2b", nothing_charged=True))
     plain("error-unwritten", cards.unwritten_card)
+    plain("error-unheard", cards.unheard_card)
+    plain("error-unheard-free", lambda: cards.unheard_card(nothing_charged=True))
     models = [("Nano Banana Pro", 8), ("Nano Banana 2", 5), ("Nano Banana", 3)]
     commands = [
         ("/imagine", "makes 1 to 4 pictures from a prompt and up to 8 reference images"),

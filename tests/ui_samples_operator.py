@@ -10,7 +10,7 @@ from bot.generations.operator_desk import Allowance, DeskStands, Gate, Outlook, 
 from bot.generations.protocols import Notice, NoticeKind
 from bot.generations.repository import BookRow, DeskRow, OperatorLogRow
 from bot.ui import operator
-from bot.ui.notices import notice_card
+from bot.ui.notices import operator_notice_card
 from tests.ui_samples import ARABIC, HOSTILE, NOW_MS, Sample
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -146,5 +146,5 @@ def operator_samples() -> dict[str, Sample]:
         (NoticeKind.CLOSED, {"code": "insufficient_credits", "since_ms": NOW_MS}),
         (NoticeKind.OPENED, {"code": "api_key_revoked", "since_ms": NOW_MS - 90 * MINUTE_MS}),
     ):
-        add(f"told-{kind}", lambda kind=kind, facts=facts: notice_card(Notice(kind, NOW_MS, facts)))
+        add(f"told-{kind}", lambda kind=kind, facts=facts: operator_notice_card(Notice(kind, NOW_MS, facts)))
     return found

@@ -262,7 +262,9 @@ RULES: tuple[Rule, ...] = (
         "its log for what keeps it.",
         """
         SELECT operator_id, kind, (:now_ms - created_at_ms) / 3600000 AS hours FROM operator_notices
-        WHERE ended_at_ms IS NULL AND created_at_ms < :now_ms - 172800000
+        -- A stopped bot ends none; one that took a request since then, and had an hour, does.
+        WHERE ended_at_ms IS NULL AND EXISTS (SELECT 1 FROM requests r WHERE r.created_at_ms
+          BETWEEN operator_notices.created_at_ms + 172800000 AND :now_ms - 3600000)
         """,
     ),
     # --- accounts ---

@@ -42,6 +42,8 @@ WORKED_ON = {PictureState.HELD, PictureState.SUBMITTING, PictureState.PAINTING, 
 """Pictures in these states are driven, or wait for their place; the others rest."""
 UPKEEP_EVERY_S = 300.0
 MODELS_EVERY_S = 6 * 3600.0
+MODELS_RETRY_S = 60.0
+"""After a question without an answer; each time twice as long, up to what is usual."""
 LOG_EVERY_S = 5.0
 """What happens within it is told in one message of a server's log."""
 NEWS_EVERY_S = 5.0
@@ -111,7 +113,7 @@ class Engine:
         self._background(self._every(LOG_EVERY_S, self._house_log.post), "logs of servers")
         self._background(self._every(NEWS_EVERY_S, self._operator_news.tell), "operators")
         self._background(self._watch_pauses(), "pauses")
-        self._background(self._every(MODELS_EVERY_S, self._refresh_models), "models")
+        self._background(self._watch_models(), "models")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -312,11 +314,21 @@ class Engine:
         await self._upkeep.make_room()
         await self._eraser.keep_up()
 
-    async def _refresh_models(self) -> None:
-        try:
-            self._catalogue.refresh(await self._client.models())
-        except RivyaError as error:
-            log.warning("models.unread", code=error.code)
+    async def _watch_models(self) -> None:
+        retry_s = MODELS_RETRY_S
+        while True:
+            try:
+                self._catalogue.refresh(await self._client.models())
+            except Exception as error:
+                if isinstance(error, RivyaError):
+                    log.warning("models.unread", code=error.code)
+                else:
+                    log.exception("upkeep.failed", duty="models")
+                await self._clock.sleep(retry_s)
+                retry_s = min(retry_s * 2, MODELS_EVERY_S)
+            else:
+                retry_s = MODELS_RETRY_S
+                await self._clock.sleep(MODELS_EVERY_S)
 
     async def _look_whether_all_is_well(self) -> None:
         """Read the account before anything is taken up that would be given back because it was closed before."""

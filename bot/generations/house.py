@@ -13,7 +13,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import BotError
-from bot.generations.house_rules import MAX_LISTED, MAX_SLOW_MODE_S, HouseRules, check_ban, check_posting
+from bot.generations.house_rules import MAX_LISTED, MAX_SLOW_MODE_S, HouseRules, check_posting
 from bot.generations.repository import BAN, BanRow, ChangeRow, GenerationsRepository, LineKind, RequestRow
 from bot.generations.terms import MAX_TERMS, TERM_MAX_CHARS, TERMS_MAX_CHARS, tidied
 from bot.generations.values import Origin
@@ -125,11 +125,6 @@ class House:
         lifted = await self._database.write(work)
         log.info("house.unbanned", guild_id=guild_id, user_id=user_id, by=by, stood=lifted)
         return lifted
-
-    async def check_not_banned(self, guild_id: int, user_id: int) -> None:
-        """Raise Banned for whoever is banned from the bot here."""
-        now_ms = self._clock.now_ms()
-        await self._database.look(lambda tx: check_ban(tx, guild_id=guild_id, user_id=user_id, now_ms=now_ms))
 
     async def ban_of(self, guild_id: int, user_id: int) -> BanRow | None:
         """Return the ban that stands for a member."""

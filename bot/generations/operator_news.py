@@ -33,6 +33,7 @@ _SHOWS_AT_ORDERS: Final = {ApiScopeDenied.code, InsufficientCredits.code}
 WELL_AGAIN: Final = 1.5
 """From so many times the threshold on it counts as filled up, and the next fall is told again."""
 AT_ONCE: Final = 20
+"""To each operator."""
 TOO_LATE_S: Final = 24 * 3600
 KEPT_S: Final = 30 * 24 * 3600
 FIRST_WAIT_S: Final = 30.0
@@ -177,7 +178,7 @@ class OperatorNews:
 
         async def work(tx: Connection) -> None:
             memory = GenerationsRepository(tx).memory
-            await GenerationsRepository(tx).operator.drop_notices(now_ms - KEPT_S * 1000)
+            await GenerationsRepository(tx).operator.drop_notices(now_ms - KEPT_S * 1000, still_told=self._operator_ids)
             outlook, _ = await outlook_of(tx, now_ms)
             stored = await memory.fact(LOW_FACT)
             was_low = stored is not None and stored[0] == "1"
@@ -199,13 +200,17 @@ class OperatorNews:
     # --- sending ---
 
     async def _send(self) -> None:
-        waiting = await self._database.look(lambda tx: GenerationsRepository(tx).operator.open_notices(limit=AT_ONCE))
-        deaf: set[int] = set()
-        for row in waiting:
-            if row.operator_id in deaf or self._next_try_ms.get(row.operator_id, 0) > self._clock.now_ms():
-                continue  # in their order
-            if not await self._send_one(row):
-                deaf.add(row.operator_id)
+        now_ms = self._clock.now_ms()
+        due = [one for one in self._operator_ids if self._next_try_ms.get(one, 0) <= now_ms]
+
+        async def look(tx: Connection) -> list[list[NoticeRow]]:
+            operator = GenerationsRepository(tx).operator
+            return [await operator.open_notices(one, limit=AT_ONCE) for one in due]
+
+        for waiting in await self._database.look(look):  # to each apart: whoever can't be reached holds up nobody else
+            for row in waiting:
+                if not await self._send_one(row):
+                    break  # in their order
 
     async def _send_one(self, row: NoticeRow) -> bool:
         now_ms = self._clock.now_ms()

@@ -159,7 +159,10 @@ class Delivery(Protocol):
         """Tell an admin by direct message that their log is switched off, and how many lines it lost."""
 
     async def tell_operator(self, user_id: int, notice: Notice, *, nonce: str) -> None:
-        """Tell an operator something by direct message; repeated with the same nonce it is one message."""
+        """Tell an operator something by direct message.
+
+        Repeated with the same nonce within some minutes, as long as Discord remembers it, it is one message.
+        """
         ...
 
     async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:

@@ -124,6 +124,8 @@ class WireBackend(Backend):
         elif event in {"MESSAGE_CREATE", "MESSAGE_UPDATE"}:
             payload = self.complete_message(payload)
             payload["mentions"] = [self._mentioned(user, payload) for user in payload["mentions"]]
+            if not self._rules.resolve_replies:
+                payload.pop("referenced_message", None)
         super().emit(event, payload)
 
     def message_payload(self, message: Message) -> dict[str, Any]:

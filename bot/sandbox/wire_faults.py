@@ -12,6 +12,8 @@ _NAMED: Final = (
     ("login", "GET", "/users/@me"),
     ("application", "GET", "/oauth2/applications/@me"),
     ("commands", "PUT", "/applications/*/commands"),
+    ("get_commands", "GET", "/applications/*/commands"),
+    ("get_permissions", "GET", "/applications/*/guilds/*/commands/permissions"),
     ("gateway_info", "GET", "/gateway/bot"),
     ("callback", "POST", "/interactions/*/*/callback"),
     ("edit_original", "PATCH", "/webhooks/*/*/messages/@original"),

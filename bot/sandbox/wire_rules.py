@@ -37,6 +37,8 @@ class WireRules:
     """Later than this, an attachment's signed address answers 404."""
     message_content: bool = False
     """Whether the application may ask for the message-content intent, and reads what others write where it does."""
+    resolve_replies: bool = True
+    """Whether the gateway brings the message that a reply answers; Discord's leaves it out now and then."""
     keep_posted_bytes: bool = True
     """Whether the files of posts are kept and served; if not, only their names, sizes and digests are."""
     heartbeat_interval_s: float = 41.25

@@ -4,7 +4,15 @@ from bot.ui.about import about_card, help_card
 from bot.ui.account import credits_card
 from bot.ui.card import Card
 from bot.ui.confirm import confirm_card, not_now_card
-from bot.ui.failure import cancelled_card, error_card, failure_card, notice_card, unwritten_card, void_card
+from bot.ui.failure import (
+    cancelled_card,
+    error_card,
+    failure_card,
+    notice_card,
+    unheard_card,
+    unwritten_card,
+    void_card,
+)
 from bot.ui.history import PAGE_SIZE, history_card, picture_card
 from bot.ui.progress import progress_card
 from bot.ui.refusal import Mend, refusal_card
@@ -29,6 +37,7 @@ __all__ = [
     "progress_card",
     "refusal_card",
     "result_card",
+    "unheard_card",
     "unwritten_card",
     "void_card",
 ]

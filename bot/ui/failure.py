@@ -128,6 +128,13 @@ def error_card(reference: str, *, nothing_charged: bool = False) -> Card:
     return Card(EMBER, lines("**Something went wrong on my side.**", rest), fine(f"ref {plain(reference, 40)}"))
 
 
+def unheard_card(*, nothing_charged: bool = False) -> Card:
+    """Return the card for an answer that Discord did not take, where a later one arrives after all."""
+    look = "Please look whether it was done before you try again."
+    rest = f"{NOTHING_CHARGED} Please try again." if nothing_charged else look
+    return Card(SLATE, lines("**My answer did not get through to Discord.**", rest))
+
+
 def unwritten_card() -> Card:
     """Return what is said when the database takes nothing, of something that asked for no picture."""
     return Card(EMBER, lines("**I can't write anything down at the moment.**",

@@ -37,6 +37,7 @@ PAINT: Final = re.compile(rf"nbb:paint:{_DRAFT}:(?P<cost_credits>[0-9]{{1,9}})")
 NOT_NOW: Final = re.compile(rf"nbb:notnow:{_DRAFT}")
 REWRITE: Final = re.compile(rf"nbb:rewrite:{_DRAFT}")
 """Open the form that changes a draft's prompt."""
+REWRITE_FORM: Final = re.compile(rf"nbb:form:rewrite:{_DRAFT}")
 
 
 def cancel(request_id: str) -> str:
@@ -85,6 +86,11 @@ def not_now(draft_id: str) -> str:
 def rewrite(draft_id: str) -> str:
     """Change a draft's prompt."""
     return f"nbb:rewrite:{draft_id}"
+
+
+def rewrite_form(draft_id: str) -> str:
+    """Send the form that changes a draft's prompt."""
+    return f"nbb:form:rewrite:{draft_id}"
 
 
 def acknowledgement_nonce(request_id: str) -> str:

@@ -69,7 +69,7 @@ def pace_words(pace_credits_per_day: float, pace_days: int) -> str:
     return f"{in_credits(round(pace_credits_per_day))} a day, the pace of {when}"
 
 
-def notice_card(notice: Notice) -> Card:
+def operator_notice_card(notice: Notice) -> Card:
     """Return a direct message to an operator."""
     facts, code = notice.facts, str(notice.facts.get("code"))
     match notice.kind:

@@ -255,7 +255,7 @@ def _credits(stands: Stands, said: str | None) -> Card:
 def everyones_credits(stands: Stands, custom_id: str) -> ui.ActionRow[Any]:
     """Return the select of what each member may spend a month."""
     allowance = stands.quotas.allowance
-    monthly = allowance.credits if allowance.period is Period.MONTH else None
+    monthly = _monthly(allowance)
     return select(
         "Credits of each member a month …",
         custom_id,
@@ -266,9 +266,19 @@ def everyones_credits(stands: Stands, custom_id: str) -> ui.ActionRow[Any]:
                 description=f"about {counted(amount // max(stands.usual_credits, 1), 'picture')}",
                 default=amount == monthly,
             )
-            for amount in sorted({*CREDITS, *([monthly] if monthly else [])})
+            for amount in credits_offered(allowance)
         ],
     )
+
+
+def credits_offered(allowance: Allowance) -> list[int]:
+    """Return the amounts a month that can be chosen: the usual ones, and the one that stands."""
+    monthly = _monthly(allowance)
+    return sorted({*CREDITS, *([monthly] if monthly else [])})
+
+
+def _monthly(allowance: Allowance) -> int | None:
+    return allowance.credits if allowance.period is Period.MONTH else None
 
 
 def credits_words(stands: Stands) -> str:

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import aiohttp
+import discord
 import pytest
+from structlog.testing import capture_logs
 
 from bot.errors import StorageDown
 from bot.generations.preferences import PreferencesBook
@@ -100,6 +102,48 @@ async def test_before_a_request_is_taken_it_is_sure_that_nothing_was_charged(dis
     await world.check_books(charged=8)
 
 
+def _refused(status: int, code: int = 0) -> discord.HTTPException:
+    response = Mock(spec=aiohttp.ClientResponse, status=status, reason="")
+    return discord.HTTPException(response, {"code": code, "message": ""})
+
+
+LOST_ANSWERS = [
+    aiohttp.ClientOSError(104, "reset"),
+    TimeoutError(),
+    discord.DiscordServerError(Mock(status=500, reason=""), ""),
+    _refused(404, 10062),
+    _refused(400, 40060),
+]
+
+
+@pytest.mark.parametrize("error", LOST_ANSWERS, ids=repr)
+async def test_a_form_that_discord_did_not_open_is_no_error_of_ours(
+    discord_world: DiscordWorld, error: Exception
+) -> None:
+    world = discord_world
+    source = await made(world, f"its form, lost by {error!r}")
+    with failing(error, of=discord.InteractionResponse, at="send_modal"), capture_logs() as logs:
+        pressed = await world.click(world.alice, source, "Edit")
+    said = text_of(pressed.response)
+    assert "My answer did not get through to Discord." in said
+    assert FREE in said
+    assert OURS not in said
+    assert pressed.ephemeral
+    assert "interaction.failed" not in [line["event"] for line in logs]
+    opened = await world.click(world.alice, source, "Edit")
+    assert opened.modal
+    await world.check_books(charged=8)
+
+
+async def test_a_form_that_discord_refuses_is(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    source = await made(world, "a form that can't be")
+    with failing(_refused(400, 50035), of=discord.InteractionResponse, at="send_modal"), capture_logs() as logs:
+        pressed = await world.click(world.alice, source, "Edit")
+    assert OURS in text_of(pressed.response)
+    assert "interaction.failed" in [line["event"] for line in logs]
+
+
 async def test_the_same_by_a_mention(discord_world: DiscordWorld) -> None:
     world = discord_world
     with nothing_of_him():
@@ -130,6 +174,10 @@ async def test_what_asks_for_no_picture_does_not_speak_of_charging(discord_world
     with failing(StorageDown("the disk is full"), at="cancel"):
         said = text_of((await world.forge(world.alice, card, cancel)).response)
     assert "Nothing was changed by this." in said
+    assert "charged" not in said
+    with failing(ConnectionResetError(), at="cancel"):
+        said = text_of((await world.forge(world.alice, card, cancel)).response)
+    assert "Please look whether it was done before you try again." in said
     assert "charged" not in said
     await world.until(lambda: world.tasks("cancelled in vain"))  # its time is counted from there
     await world.advance(1100)

@@ -125,6 +125,43 @@ async def test_an_answer_that_was_lost_does_not_make_a_second_post(discord_world
     assert "already" in text_of(again.response)
 
 
+async def test_a_post_that_was_deleted_by_hand_can_be_made_anew(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    gallery = await _gallery(world)
+    source = await made(world, "deleted by hand")
+    await more(world, world.alice, source, POST)
+    (first,) = world.messages(gallery)
+    world.env.backend.delete_message(gallery.id, first.id)
+    done = await more(world, world.alice, source, POST)
+    assert "It stands in the gallery now." in text_of(done.response)
+    (second,) = world.messages(gallery)
+    assert str(second.id) in text_of(done.response)
+    again = await more(world, world.alice, source, POST)
+    assert "It stands in the gallery already." in text_of(again.response)
+    assert len(world.messages(gallery)) == 1
+    # Where it can't be looked at, it stands.
+    world.env.inject_error("GET", f"/channels/{gallery.id}/messages/{second.id}", status=403, code=50001, times=1)
+    again = await more(world, world.alice, source, POST)
+    assert "It stands in the gallery already." in text_of(again.response)
+    assert len(world.messages(gallery)) == 1
+
+
+async def test_a_private_post_that_was_deleted_is_asked_about_again(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    gallery = await _gallery(world)
+    source = await made(world, "shown once", private=True)
+    asked = await more(world, world.alice, source, POST)
+    await world.click(world.alice, asked.response, "Show it to everyone")
+    (first,) = world.messages(gallery)
+    world.env.backend.delete_message(gallery.id, first.id)
+    asked = await more(world, world.alice, source, POST)
+    question = [*asked.followups, asked.response][0]
+    assert labels_of(question) == ["Show it to everyone", "Keep it private"]
+    assert world.messages(gallery) == []
+    await world.click(world.alice, question, "Show it to everyone")
+    assert len(world.messages(gallery)) == 1
+
+
 async def test_a_post_that_failed_is_tried_again_by_the_next_press(discord_world: DiscordWorld) -> None:
     world = discord_world
     gallery = await _gallery(world)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 from simcord.backend import serializers
@@ -141,6 +142,32 @@ async def test_a_reply_to_a_deleted_message_asks_first(discord_world: DiscordWor
     await world.env.settle()
     await world.idle()
     assert "Paint this without an image?" in text_of(answers(world)[-1])
+
+
+@pytest.mark.parametrize("error", [aiohttp.ClientError("lost"), ConnectionResetError(), TimeoutError()], ids=repr)
+async def test_where_discord_does_not_say_what_is_replied_to_it_asks_first(
+    discord_world: DiscordWorld, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    world = discord_world
+    backend = world.env.backend
+    prompt = f"out of sight by {error!r}"
+    posted = await world.say(world.member("bob out of sight"), "my cat", files=files("cat.png"))
+    asked = await world.say(world.alice, "soon", reply_to=posted)
+    stored = backend.get_message(world.channel.id, asked.id)
+    stored.content = f"{world.mention} {prompt}"
+    told = {**serializers.message_payload(backend, stored)}
+    del told["referenced_message"]
+
+    async def fetch(_channel: discord.TextChannel, _message_id: int) -> None:
+        raise error
+
+    monkeypatch.setattr(discord.TextChannel, "fetch_message", fetch)
+    backend.emit("MESSAGE_CREATE", told)
+    await world.env.settle()
+    assert "I can't see the message that you reply to." in words(world)
+    assert labels_of(answers(world)[0]) == ["Paint it · 8 credits", "Not now"]
+    assert world.tasks(prompt) == []
+    await world.check_books(charged=0)
 
 
 async def test_without_a_picture_it_asks_first_and_nothing_is_held(discord_world: DiscordWorld) -> None:

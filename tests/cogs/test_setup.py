@@ -137,6 +137,19 @@ async def test_settings_set_the_same_rule_and_the_clocks(fresh: DiscordWorld) ->
     await world.core.quotas.change(world.guild.id, ZoneChange(name="UTC"), by=1, event_id="back")
 
 
+@pytest.mark.parametrize("values", [[], ["0"], ["many"], ["41"], ["40", "80"]])
+async def test_only_an_amount_that_was_offered_is_taken(discord_world: DiscordWorld, values: list[str]) -> None:
+    world = discord_world
+    admin = admin_of(world)
+    panel = (await world.slash(admin, "setup")).response
+    before = (await world.core.quotas.overview(world.guild.id)).allowance
+    for custom_id in (ids.setup_choice("credits"), ids.setting_choice("credits")):
+        forged = await world.forge(admin, panel, custom_id, *values)
+        said = text_of([*forged.followups, forged.response][0])
+        assert "That is none of the amounts on offer. Nothing was changed." in said
+    assert (await world.core.quotas.overview(world.guild.id)).allowance == before
+
+
 async def test_the_same_event_sets_it_once_and_other_limits_of_the_rule_stay(fresh: DiscordWorld) -> None:
     world = fresh
 

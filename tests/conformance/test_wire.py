@@ -472,6 +472,18 @@ async def test_a_slow_answer_comes_after_everything_else_has_happened(bare: Bare
     assert (await sending).status == 200
 
 
+async def test_a_latency_passes_before_a_request_is_carried_out(bare: Bare) -> None:
+    bare.wire.rules.latency_s = 0.05
+    loop = asyncio.get_running_loop()
+    begun_s = loop.time()
+    sending = asyncio.create_task(bare.send())
+    await bare.wire.until(lambda: bare.wire.books.requests_to("send"))
+    assert bare.wire.books.messages == {}, "it has arrived, and waits"
+    assert (await sending).status == 200
+    assert loop.time() - begun_s >= bare.wire.rules.latency_s
+    assert len(bare.wire.books.messages) == 1
+
+
 async def test_attachments_can_fail_too(bare: Bare) -> None:
     bare.wire.faults.add(WireFault(kind=WireFaultKind.ERROR, route="attachment", status=503))
     url = (await bare.send({"a.png": picture()})).body["attachments"][0]["url"]

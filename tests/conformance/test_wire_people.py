@@ -162,6 +162,20 @@ async def test_others_messages_are_stripped_but_for_mentions_and_the_bots_own(ba
         assert [message["content"] for message in page] == ["", mention, ""]
 
 
+async def test_the_gateway_may_leave_out_what_a_reply_answers(bare: Bare) -> None:
+    async with listening(bare) as ear:
+        await identified(bare, ear, MESSAGE_INTENTS)
+        cat = await bare.wire.say(bare.alice, bare.channel, "cat")
+        await heard(ear, "MESSAGE_CREATE")
+        bare.wire.rules.resolve_replies = False
+        reply = await bare.wire.say(bare.alice, bare.channel, "this one", reply_to=cat)
+        told = await heard(ear, "MESSAGE_CREATE")
+        assert told["message_reference"]["message_id"] == str(cat)
+        assert "referenced_message" not in told
+        read = (await bare.call("GET", f"/channels/{bare.channel}/messages/{reply}")).body
+        assert read["referenced_message"]["id"] == str(cat)
+
+
 async def test_a_reply_pings_the_bot_without_a_mention_in_its_words(bare: Bare) -> None:
     me = str(bare.wire.bot_id)
     async with listening(bare) as ear:

@@ -22,6 +22,7 @@ from tests.crash.ways import (
     MentionInReply,
     MentionQuestion,
     Menu,
+    Rewriting,
     Tray,
     Variations,
     Way,
@@ -201,6 +202,12 @@ SCENARIOS = (
         name="Use as reference, and its form",
         way=Menu(),
         short=("landed discord callback", "after commit Acceptance.accept"),
+    ),
+    Scenario(
+        name="Change the prompt, and its form",
+        way=Rewriting(),
+        options={"image_1": image("red")},
+        short=("landed discord callback", "after commit Acceptance.accept", "landed discord delete"),
     ),
     Scenario(
         name="a mention",

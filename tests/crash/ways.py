@@ -12,6 +12,10 @@ from bot.sandbox.wire import InteractionRecord, MessageRecord
 from tests.crash.pictures import image
 from tests.crash.world import Ask, World
 
+BLOCKED = "harbour"
+"""What an admin of the server allows no prompt to have."""
+FORM_S = 4.0
+"""Real seconds until somebody whose form does not open presses again."""
 LAST_WORDS_S = 0.3
 """Real seconds in which a bot that was to die when its form opened has died."""
 NOT_POSSIBLE = (SetupError, BackendError, ValueError)
@@ -59,7 +63,7 @@ class Again(Way):
 
     async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Ask) -> Ask:
         """Press it."""
-        return _asked(world, prompt, await _press(world, begun.interaction, "nbb:redo:.*"))
+        return _asked(world, prompt, await press(world, begun.interaction, "nbb:redo:.*"))
 
 
 class Variations(Again):
@@ -102,7 +106,7 @@ class Edit(Form):
     async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord:
         """Have a result posted, and its form opened."""
         source = await _result(world, prompt.replace(",", " (its source),", 1), options)
-        opened = await _press(world, source.interaction, "nbb:edit:.*")
+        opened = await press(world, source.interaction, "nbb:edit:.*")
         assert await world.until(lambda: opened.modal)
         return opened
 
@@ -115,16 +119,16 @@ class Edit(Form):
         return await self.again(world, ask, begun)
 
 
-class Menu(Form):
-    """The menu of somebody's message, and the form that it opens."""
+class OpenedForm(Form):
+    """A form that is opened as a part of the asking."""
 
-    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> int:
-        """Have somebody post images."""
-        return await _posted_by_somebody(world)
+    async def open(self, world: World, begun: Any) -> InteractionRecord:
+        """Have it opened."""
+        raise NotImplementedError
 
-    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: int) -> Ask:
-        """Choose it, and send the form off when it opens, unless the bot has died by then."""
-        used = await world.wire.message_menu(world.members[0], begun, "Use as reference")
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Any) -> Ask:
+        """Open it, and send it off when it stands there, unless the bot has died by then."""
+        used = await self.open(world, begun)
         await world.until(lambda: used.modal or not world.alive)
         if used.modal is None or await world.until(lambda: not world.alive, LAST_WORDS_S):
             return _asked(world, prompt, used)
@@ -132,14 +136,86 @@ class Menu(Form):
         ask.opened_by = used
         return ask
 
-    async def ask_again(self, world: World, ask: Ask, begun: int) -> Ask | None:
-        """Send off the form, if it is open; else choose the menu again."""
+    async def ask_again(self, world: World, ask: Ask, begun: Any) -> Ask | None:
+        """Send off the form, if it is open; else have it opened again."""
         opened = ask.opened_by or ask.interaction
         if opened.modal is not None:
             return await self.again(world, ask, opened)
         again = await self.ask(world, ask.prompt, {}, begun)
         again.expected = "1 fetched"
         return again
+
+
+class Menu(OpenedForm):
+    """The menu of somebody's message, and the form that it opens."""
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> int:
+        """Have somebody post images."""
+        return await _posted_by_somebody(world)
+
+    async def open(self, world: World, begun: int) -> InteractionRecord:
+        """Choose it."""
+        return await world.wire.message_menu(world.members[0], begun, "Use as reference")
+
+
+class Rewriting(OpenedForm):
+    """The button of a refusal for a blocked word, and the form that it opens over what was refused."""
+
+    batch = 20
+
+    def __init__(self) -> None:
+        self._one_at_a_time = asyncio.Lock()
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord:
+        """Have it refused."""
+        async with self._one_at_a_time:
+            await self._block(world)
+        refused = f"{BLOCKED}, then {prompt}"
+        used = await world.wire.slash(world.members[0], world.channel, "imagine", prompt=refused, **options)
+        assert await world.until(lambda: "Change the prompt" in _words(world, used))
+        return used
+
+    async def open(self, world: World, begun: InteractionRecord) -> InteractionRecord:
+        """Press the button."""
+        return await press(world, begun, "nbb:rewrite:.*")
+
+    async def send(self, world: World, prompt: str, begun: InteractionRecord) -> Ask:
+        """Send the form off with another prompt; all else is in it."""
+        return _asked(world, prompt, await world.wire.modal_submit(begun.user_id, begun.id, {"prompt": prompt}))
+
+    async def _block(self, world: World) -> None:
+        """Let an admin block the word, once."""
+        if world.rows("SELECT 1 FROM house_rules WHERE terms LIKE ?", f"%{BLOCKED}%"):
+            return
+        admin = world.wire.people.add_member(world.guild, "admin", administrator=True)
+        shown = await world.wire.slash(admin, world.channel, "settings")
+        assert await world.until(lambda: _words(world, shown))
+        await world.wire.select(admin, shown.message_id or 0, "nbb:set:go", ["words"])
+        message = world.wire.books.messages[shown.message_id or 0]
+        assert await world.until(lambda: "Blocked words" in message.text and len(message.versions) > 1)
+        opened = await world.wire.click(admin, message.id, "nbb:set:words")
+        assert await world.until(lambda: opened.modal)
+        await world.wire.modal_submit(admin, opened.id, {"words": BLOCKED})
+        assert await world.until(lambda: "1 blocked words now." in message.text)
+
+
+class Insisting(Form):
+    """A form whose button is pressed again, where it does not open."""
+
+    def __init__(self, way: OpenedForm) -> None:
+        self._way = way
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> Any:
+        """As that way begins."""
+        return await self._way.begin(world, prompt, options)
+
+    async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Any) -> Ask:
+        """Press, once more if need be, and send the form off."""
+        used = await self._way.open(world, begun)
+        if not await world.until(lambda: used.modal or _words(world, used), FORM_S) or used.modal is None:
+            used = await self._way.open(world, begun)
+            await world.until(lambda: used.modal, FORM_S)
+        return await self._way.send(world, prompt, used) if used.modal else _asked(world, prompt, used)
 
 
 class Tray(Form):
@@ -158,7 +234,7 @@ class Tray(Form):
             assert await world.until(lambda: _words(world, collected))
             shown = await world.wire.slash(world.members[0], world.channel, "tray")
             assert await world.until(lambda: "Your tray" in _words(world, shown))
-            opened = await _press(world, shown, "nbb:tray:use")
+            opened = await press(world, shown, "nbb:tray:use")
             assert await world.until(lambda: opened.modal)
         return opened
 
@@ -191,13 +267,13 @@ class Confirmation(Way):
         self, world: World, prompt: str, options: dict[str, Any], begun: InteractionRecord | MessageRecord
     ) -> Ask:
         """Agree."""
-        return _asked(world, prompt, await _press(world, begun, self.button), count=self.count)
+        return _asked(world, prompt, await press(world, begun, self.button), count=self.count)
 
     async def ask_again(self, world: World, ask: Ask, begun: InteractionRecord | MessageRecord) -> Ask | None:
         """Press the button again, if it is still there: an offer is taken once, unless nothing came of it."""
         row = world.row_of(ask)
         with suppress(*NOT_POSSIBLE):
-            pressed = await _press(world, begun, self.button)
+            pressed = await press(world, begun, self.button)
             if row is not None and row["state"] != "void":
                 await world.until(lambda: pressed.acknowledged_ms is not None)
                 return None
@@ -265,7 +341,8 @@ async def _result(world: World, prompt: str, options: dict[str, Any]) -> Ask:
     return source
 
 
-async def _press(world: World, posted: InteractionRecord | MessageRecord, custom_id: str) -> InteractionRecord:
+async def press(world: World, posted: InteractionRecord | MessageRecord, custom_id: str) -> InteractionRecord:
+    """Press a button of what the bot has posted."""
     message_id = posted.id if isinstance(posted, MessageRecord) else posted.message_id or 0
     return await world.wire.click(world.members[0], message_id, custom_id)
 

@@ -69,6 +69,18 @@ async def until_said(wire: WireServer, asked: InteractionRecord, words: str) -> 
     return found
 
 
+async def set_channels(wire: WireServer, moderator: int, channel: int, *, gallery: int, reports: int) -> None:
+    """Choose a gallery and a channel for reports in the panel of the settings."""
+    panel = await wire.slash(moderator, channel, "settings")
+    shown = await until_said(wire, panel, "Gallery")
+    await wire.select(moderator, shown.id, "nbb:set:go", ["reports"])
+    await until_said(wire, panel, "Gallery: none yet")
+    await wire.select(moderator, shown.id, "nbb:server:gallery", [str(gallery)])
+    await until_said(wire, panel, f"Gallery: <#{gallery}>")
+    await wire.select(moderator, shown.id, "nbb:server:reports", [str(reports)])
+    await until_said(wire, panel, f"<#{reports}>")
+
+
 async def audited(folder: Path) -> AuditReport:
     """Check the books, as ``nano-banana-bot audit`` does."""
     async with open_database(_url(folder), exclusive=False) as database, database.read() as connection:

@@ -16,7 +16,9 @@ ALLOWANCE = "40"
 PICTURE_CREDITS = 8
 BY_SERVER, BY_PERSON = 0, 1
 IN_SERVER, IN_DIRECT = 0, 1
-FOR_SERVERS = {"setup", "settings", "ban", "unban", "bans", "quota", "usage"}
+FOR_SERVERS = {"setup", "settings", "ban", "unban", "bans", "quota", "usage", "operator"}
+DIRECT_TOO = {"privacy", "operator"}
+"""Also where personal use is off: what is held on somebody can be asked for after having left the server."""
 
 
 @dataclass
@@ -174,8 +176,7 @@ async def test_where_it_is_off_commands_are_for_servers_and_what_is_forged_is_re
             assert {command["name"] for command in now} == {command["name"] for command in everywhere}
             assert all(command["integration_types"] == [BY_SERVER] for command in now)
             assert {command["name"]: command["contexts"] for command in now} == {
-                # What is held on somebody can be asked for after having left the server, too.
-                command["name"]: [IN_SERVER, IN_DIRECT] if command["name"] == "privacy" else [IN_SERVER]
+                command["name"]: [IN_SERVER, IN_DIRECT] if command["name"] in DIRECT_TOO else [IN_SERVER]
                 for command in now
             }
             # A message that still stands there, and commands as an older registration had them.

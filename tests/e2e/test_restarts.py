@@ -12,7 +12,7 @@ from bot.generations.lineage import LARGER_PROMPT
 from bot.sandbox.rivya import Fault, FaultKind, RivyaSandbox
 from bot.sandbox.rivya_books import TaskRecord
 from bot.sandbox.wire import MessageRecord, WireServer
-from tests.e2e.program import PATIENCE_S, audited, both, running, until_said
+from tests.e2e.program import PATIENCE_S, audited, both, running, set_channels, until_said
 from tests.world import png
 
 
@@ -83,7 +83,7 @@ async def test_what_stands_under_more_and_every_offer_work_after_a_restart(tmp_p
         moderator = wire.people.add_member(guild, "moderator", administrator=True)
 
         async with running(tmp_path, wire, rivya, MAX_RUNNING_PER_MEMBER="10"):
-            await _set_channels(wire, moderator, channel, gallery=gallery, reports=reports)
+            await set_channels(wire, moderator, channel, gallery=gallery, reports=reports)
             first = await wire.slash(alice, channel, "imagine", prompt="a harbour")
             secret = await wire.slash(alice, channel, "imagine", prompt="for me alone", private=True)
             refused = await wire.slash(bob, channel, "imagine", prompt="as large as can be", resolution="8K")
@@ -156,17 +156,6 @@ async def test_what_stands_under_more_and_every_offer_work_after_a_restart(tmp_p
         assert [len(_public(wire, place, "")) for place in (gallery, reports)] == [1, 1]
         report = await audited(tmp_path)
         assert (report.findings, report.open_holds) == ((), 0)
-
-
-async def _set_channels(wire: WireServer, moderator: int, channel: int, *, gallery: int, reports: int) -> None:
-    panel = await wire.slash(moderator, channel, "settings")
-    shown = await until_said(wire, panel, "Gallery")
-    await wire.select(moderator, shown.id, "nbb:set:go", ["reports"])
-    await until_said(wire, panel, "Gallery: none yet")
-    await wire.select(moderator, shown.id, "nbb:server:gallery", [str(gallery)])
-    await until_said(wire, panel, f"Gallery: <#{gallery}>")
-    await wire.select(moderator, shown.id, "nbb:server:reports", [str(reports)])
-    await until_said(wire, panel, f"<#{reports}>")
 
 
 async def _request_behind(wire: WireServer, member: int, message_id: int) -> str:

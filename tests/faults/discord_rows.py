@@ -1,6 +1,9 @@
-"""Discord's faults, on every route that a request uses: 429, 5xx, resets and time-outs, with and without effect.
+"""Discord's faults, on every route that /imagine and its result use: 429, 5xx, resets and time-outs.
 
-discord.py knows the gateway's address without asking: no rows for that.
+Each with and without effect, but where nothing is changed (what is only read). Of the other routes, what a mention asks
+is in ``mention_rows``, notices, login and commands are in ``trouble_rows``, and the callbacks of buttons and forms are
+in ``way_rows``, as is what clears an offer away. discord.py knows the gateway's address without asking: no rows for
+that.
 """
 
 from __future__ import annotations
@@ -189,6 +192,11 @@ _PUBLIC = (
     *_rows("edit", "result, edit", files=True),
     *_rows("edit", "two results, edit", files=True, effects=False, options={"count": 2}, expected="2 fetched"),
 )
+_BY_TOKEN = tuple(
+    Row(name=f"result by the interaction's token, edit_original {name}", rivya=_SLOW, wire=(CLOSED, fault))
+    for name, fault in wire_faults("edit_original", files=True).items()
+)
+"""Its message can't be edited by the bot's own token, and the interaction's still lives."""
 _PRIVATE = (
     *_rows("edit_original", "private card, edit_original", files=False, options={"private": True}),
     *_rows("edit_original", "private result, edit_original", files=True, options={"private": True}),
@@ -201,7 +209,7 @@ GROUPS = (
         rows=in_time((*_callback_rows(), *_get_original_rows())),
         speed=5,  # discord.py's waits are real, and what is not acknowledged within a minute is void
     ),
-    Group(name="Discord public", rows=in_time(_PUBLIC)),
+    Group(name="Discord public", rows=in_time((*_PUBLIC, *_BY_TOKEN))),
     Group(name="Discord private", rows=in_time(_PRIVATE)),
     Group(name="Discord attachments", rows=in_time(_attachment_rows())),
     Group(name="Discord deletion", rows=in_time(_deletion_rows())),
@@ -210,7 +218,9 @@ GROUPS = (
     Group(name="Discord ping", rows=in_time(_ping_rows())),
     Group(
         name="Discord time-outs",
-        rows=timing_out((*_callback_rows(), *_get_original_rows(), *_PUBLIC, *_PRIVATE, *_attachment_rows())),
+        rows=timing_out(
+            (*_callback_rows(), *_get_original_rows(), *_PUBLIC, *_BY_TOKEN, *_PRIVATE, *_attachment_rows())
+        ),
     ),
     Group(name="Discord time-outs, own message", rows=timing_out((*_own_message_rows(), *_direct_rows()))),
     Group(name="Discord time-outs, ping", rows=timing_out(_ping_rows())),

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import groupby
 
-from tests.faults import discord_rows, rivya_rows, trouble_rows, way_rows
+from tests.faults import discord_rows, mention_rows, rivya_rows, trouble_rows, way_rows
 from tests.faults.rows import Group
 
-GROUPS: tuple[Group, ...] = (*rivya_rows.GROUPS, *discord_rows.GROUPS, *trouble_rows.GROUPS, *way_rows.GROUPS)
+GROUPS: tuple[Group, ...] = (
+    *rivya_rows.GROUPS,
+    *discord_rows.GROUPS,
+    *mention_rows.GROUPS,
+    *trouble_rows.GROUPS,
+    *way_rows.GROUPS,
+)
 
 _AT_EACH_CALL = ("error 400", "error 429", "error 500", "bare 502, done", "lost after", "malformed")
 _SHORT = {
@@ -26,7 +32,11 @@ _SHORT = {
     ),
     "Rivya for a while": (),
     "Rivya time-outs": ("create time-out",),
-    "Rivya at the start": ("credits and models error 503", "credits and models error 401"),
+    "Rivya at the start": (
+        "credits and models error 503",
+        "credits and models error 401",
+        "credits and models lost after, six times",
+    ),
     "Discord acknowledgement": (
         "callback 500, done",
         "callback 500 five times, done",
@@ -40,7 +50,9 @@ _SHORT = {
         "result, edit 429",
         "result, edit 500 five times, done",
         "result, edit reset, done",
+        "result by the interaction's token, edit_original reset, done",
     ),
+    "Discord mentions": ("get_permissions reset twice", "get_message reset twice"),
     "Discord private": ("private card, edit_original 500", "private result, edit_original reset, done"),
     "Discord attachments": ("attachment 500", "attachment 404"),
     "Discord own message": ("send 500 five times, done", "send reset, done", "send lost, searched for", "history 500"),
@@ -51,6 +63,8 @@ _SHORT = {
     "Ways, acknowledgement": (
         "form, callback reset, done",
         "refusal, callback reset, done",
+        "menu, opening its form, callback reset",
+        "rewriting, callback reset, done",
         "mention, reply reset, done",
     ),
     "Ways, time-outs at the acknowledgement": ("mention, reply time-out, done",),
@@ -103,4 +117,4 @@ def _chosen(group: Group) -> Group:
 
 
 def _likeness(group: Group) -> str:
-    return repr((group.speed, group.fresh, group.variants, group.settings, group.rules))
+    return repr((group.speed, group.pace, group.fresh, group.variants, group.settings, group.rules))

@@ -6,6 +6,7 @@ routes file, media, webhooks and openapi are never called by it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bot.sandbox.rivya import Fault, FaultKind
@@ -320,13 +321,31 @@ _PATIENCE = (
 )
 
 
-def _start_rows() -> tuple[Row, ...]:
+def _start_rows(faults: dict[str, Fault]) -> tuple[Row, ...]:
     """Credits and models are asked for at the start; one row strikes both."""
     rows = []
-    for name, fault in {**once("credits"), **_account_faults()}.items():
+    for name, fault in faults.items():
         other = Fault(**{**vars(fault), "route": "models"})
         rows.append(Row(name=f"credits and models {name}", rivya=(fault, other), asleep=True, after=_goes_on))
     return tuple(rows)
+
+
+def _six_times() -> dict[str, Fault]:
+    """More than one reading asks: the next one a minute later has the rest."""
+    return {
+        "error 503 six times": Fault(kind=FaultKind.ERROR, route="credits", status=503, times=6),
+        "lost after, six times": Fault(kind=FaultKind.LOST_AFTER, route="credits", times=6),
+    }
+
+
+def _paused_row() -> Row:
+    return replace(
+        _start_rows({"error 429 with Retry-After": Fault(kind=FaultKind.ERROR, route="credits", status=429, times=2)})[
+            0
+        ],
+        before=lambda world: setattr(world.rivya.variants, "retry_after_s", 7.0),
+        heal=lambda world: setattr(world.rivya.variants, "retry_after_s", None),
+    )
 
 
 def _account_faults() -> dict[str, Fault]:
@@ -356,5 +375,14 @@ GROUPS = (
             for route in ROUTES
         ),
     ),
-    Group(name="Rivya at the start", rows=_start_rows(), speed=FAST),
+    Group(
+        name="Rivya at the start",
+        rows=(*_start_rows({**once("credits"), **_account_faults(), **_six_times()}), _paused_row()),
+        speed=FAST,
+    ),
+    Group(
+        name="Rivya time-outs at the start",
+        rows=_start_rows({"time-out": Fault(kind=FaultKind.HANG, route="credits")}),
+        speed=FAST,
+    ),
 )

@@ -12,6 +12,9 @@ from tests.crash.pictures import image
 from tests.crash.ways import Way
 from tests.crash.world import SPEED, Ask, World
 
+PACE = 20.0
+"""Time-outs of the bot are so many times shorter: one of 300 s takes 15."""
+
 Deed = Callable[[World, Ask], Awaitable[Any]]
 """What is done beside a request. Returning False says that it could not be done, and the row is wrong."""
 
@@ -60,7 +63,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Rows that share one world and one bot, one after the other; ``speed`` is that of the clocks."""
+    """Rows that share one world and one bot, one after the other.
+
+    ``speed`` is that of the clocks; ``pace`` is how many times shorter long time-outs are in the bot.
+    """
 
     name: str
     rows: tuple[Row, ...]
@@ -68,6 +74,7 @@ class Group:
     settings: dict[str, str] = field(default_factory=dict)
     rules: dict[str, Any] = field(default_factory=dict)
     speed: float = SPEED
+    pace: float = PACE
     fresh: bool = False
     """Each row has a world of its own, and the bot starts under its faults."""
 

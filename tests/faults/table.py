@@ -19,8 +19,6 @@ from tests.crash.scenarios import DAY_S
 from tests.crash.world import Ask, World, open_world
 from tests.faults.rows import Group, Row
 
-PACE = 20.0
-"""Time-outs of the bot are so many times shorter: one of 300 s takes 15."""
 HEARTBEAT_S = 1.0
 """Real seconds; after three of silence the bot takes its connection for dead."""
 STRIKE_S = 5.0
@@ -73,7 +71,7 @@ async def _run(launcher: Launcher, group: Group) -> Verdict:
 async def _world(launcher: Launcher, group: Group) -> AsyncIterator[World]:
     rules = {"heartbeat_interval_s": HEARTBEAT_S, **group.rules}
     async with open_world(
-        launcher, variants=group.variants, settings=group.settings, speed=group.speed, pace=PACE, rules=rules
+        launcher, variants=group.variants, settings=group.settings, speed=group.speed, pace=group.pace, rules=rules
     ) as world:
         yield world
 

@@ -15,11 +15,14 @@ from tests.crash.ways import (
     Again,
     Confirmation,
     Edit,
+    Insisting,
     MendedOffer,
     Mention,
     MentionInReply,
     MentionQuestion,
     Menu,
+    OpenedForm,
+    Rewriting,
     Tray,
     Variations,
     Way,
@@ -38,8 +41,11 @@ PRESSED: dict[str, Way] = {
     "tray": Tray(),
     "confirmation": Confirmation(),
     "refusal": MendedOffer(),
+    "rewriting": Rewriting(),
     "question": MentionQuestion(),
 }
+OPENED: dict[str, OpenedForm] = {"menu": Menu(), "rewriting": Rewriting()}
+"""What opens a form as a part of the asking."""
 MENTION = Mention()
 SAID: dict[str, Way] = {"mention": MENTION}
 SEVERAL = {"choice": 4, "confirmation": 3}
@@ -62,14 +68,22 @@ def _acknowledged(way: str) -> tuple[Row, ...]:
         rows.append(
             Row(
                 name=f"{way}, callback {name}",
-                # The first callback of a menu opens its form, the second acknowledges what was sent off.
-                wire=(replace(fault, after=1) if way == "menu" else fault,),
+                # The first callback of these opens their form, the second acknowledges what was sent off.
+                wire=(replace(fault, after=1) if way in OPENED else fault,),
                 way=PRESSED[way],
                 expected=VOID if void else _pictures(way),
                 says="Please ask again" if void and "done" in name else "",
             )
         )
     return tuple(rows)
+
+
+def _opened(way: str, how: OpenedForm) -> tuple[Row, ...]:
+    """The form does not open, or Discord's answer that it did is lost: nothing is charged, and it opens once more."""
+    return tuple(
+        Row(name=f"{way}, opening its form, callback {name}", wire=(fault,), way=Insisting(how))
+        for name, fault in wire_faults("callback").items()
+    )
 
 
 def _replied(way: str, how: Way) -> tuple[Row, ...]:
@@ -173,11 +187,12 @@ def _created(way: str, how: Way) -> tuple[Row, ...]:
 
 _CLEARED = tuple(
     Row(
-        name=f"confirmation, taking the offer away {name}",
+        name=f"{way}, taking the offer away {name}",
         wire=(replace(fault, route="delete_followup"),),
-        way=PRESSED["confirmation"],
-        expected=_pictures("confirmation"),
+        way=PRESSED[way],
+        expected=_pictures(way),
     )
+    for way in ("confirmation", "rewriting")
     for name, fault in wire_faults("delete_followup").items()
 )
 _FORBIDDEN = (
@@ -210,7 +225,11 @@ _QUESTION_CLEARED = tuple(
 
 _EVERY = {**PRESSED, **SAID}
 
-_ACKNOWLEDGED = (*(row for way in PRESSED for row in _acknowledged(way)), *_replied("mention", MENTION))
+_ACKNOWLEDGED = (
+    *(row for way in PRESSED for row in _acknowledged(way)),
+    *(row for way, how in OPENED.items() for row in _opened(way, how)),
+    *_replied("mention", MENTION),
+)
 _POSTED = (
     *(row for way, how in _EVERY.items() for row in (*_posted(way, how), *_by_another_way(way, how))),
     *_TAKEN_AWAY,

@@ -129,6 +129,7 @@ NEW_ENTRY = (
     "INSERT INTO entries (account_id, kind, amount_credits, settles_id, picture_id, actor, reason, "
     "created_at_ms) VALUES "
 )
+OLD_NOTICE = "INSERT INTO operator_notices (operator_id, kind, facts, created_at_ms) VALUES (7, 'low', '{}', 1)"
 NEW_LEG = "INSERT INTO legs (entry_id, account_id, guild_id, grant_id, amount_credits, dated_at_ms) VALUES "
 NO_SETTLEMENT_INDEX = "DROP INDEX uq_entries_settlement; "
 PUT_IT_BACK = "; CREATE INDEX uq_entries_settlement ON entries (settles_id)"
@@ -194,7 +195,7 @@ DAMAGE: list[tuple[str, str, str]] = [
     ),
     (
         "notice_stuck",
-        "INSERT INTO operator_notices (operator_id, kind, facts, created_at_ms) VALUES (7, 'low', '{}', 1)",
+        f"{OLD_NOTICE}; UPDATE requests SET created_at_ms = {NOW_MS - 3600 * 1000} WHERE id = 'made'",
         "Operator 7 was to be told (low)",
     ),
     ("adjust_legs", "UPDATE entries SET amount_credits = 1 WHERE id = 5", "Adjustment 5 is over 1"),
@@ -300,6 +301,12 @@ async def test_damage_is_found_and_named(books: Path, code: str, damage: str, wo
 
 def test_every_rule_has_its_damage() -> None:
     assert {rule.code for rule in RULES} <= {code for code, *_ in DAMAGE}
+
+
+async def test_a_notice_may_wait_while_nothing_runs_that_could_end_it(books: Path) -> None:
+    with stranger(books) as connection:
+        connection.execute(OLD_NOTICE)
+    assert (await looked_at(books)).clean
 
 
 async def test_owners_may_be_forgotten(books: Path) -> None:

@@ -316,3 +316,22 @@ async def test_nothing_is_sent_while_the_engine_stops(worlds: Worlds) -> None:
     async with worlds.open() as world:
         await world.until_idle()
         await world.check_books(charged=16)
+
+
+async def test_the_list_of_models_is_asked_for_again_a_minute_later(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(Fault(kind=FaultKind.ERROR, status=503, route="models", times=None))
+
+    def asked() -> int:
+        return sum(request.route == "models" for request in worlds.rivya.books.requests)
+
+    with capture_logs() as logs:
+        async with worlds.open() as world:
+            await world.until(lambda: "models.unread" in [line["event"] for line in logs])
+            worlds.rivya.faults.clear()
+            before = asked()
+            await world.pass_time(40, step_s=5)
+            assert asked() == before
+            await world.pass_time(30, step_s=5)
+            await world.until(lambda: asked() == before + 1)
+            await world.pass_time(3600)
+            assert asked() == before + 1

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from bot import logs
-from bot.config import load_key, load_local_settings, load_settings, load_what_is_there
+from bot.config import KEY_FILE_MAX_BYTES, load_key, load_local_settings, load_settings, load_what_is_there
 from bot.errors import ConfigError
 from bot.generations.states import PictureState
 from bot.keys import Renewal, RivyaKey
@@ -67,6 +67,10 @@ BROKEN = {
     "empty": (b" \n", "RIVYA_API_KEY in RIVYA_API_KEY_FILE is empty."),
     "with a space": (b"rvya_sk_a b", "RIVYA_API_KEY has characters that can't be part of it; copy it again."),
     "two lines": (b"rvya_sk_a\nrvya_sk_b", "RIVYA_API_KEY has characters that can't be part of it; copy it again."),
+    "too long": (
+        b"rvya_sk_" + b"a" * KEY_FILE_MAX_BYTES,
+        f"RIVYA_API_KEY in RIVYA_API_KEY_FILE is too long: a file of at most {KEY_FILE_MAX_BYTES} bytes can hold it.",
+    ),
     "no text": (b"\xff\xfe\x00", "RIVYA_API_KEY in RIVYA_API_KEY_FILE is not text."),
 }
 

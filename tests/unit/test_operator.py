@@ -11,7 +11,7 @@ import pytest
 from bot.credits.audit import audit
 from bot.credits.quotas import QuotaExceeded
 from bot.generations.operator_desk import Allowance, DeskRefused, Outlook, outlook_of
-from bot.generations.operator_news import Threshold
+from bot.generations.operator_news import AT_ONCE, Threshold
 from bot.generations.protocols import DeliveryFault, NoticeKind
 from bot.generations.refusals import ServerPaused, ServicePaused
 from bot.generations.repository import GenerationsRepository
@@ -19,7 +19,7 @@ from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import GenerationRequest
 from bot.rivya.errors import ApiKeyRevoked, InsufficientCredits
 from bot.sandbox.rivya import Fault, FaultKind
-from bot.storage import open_database
+from bot.storage import Connection, open_database
 from tests.plans import Recorder, plan_of
 from tests.world import BOB, GUILD, World, Worlds
 
@@ -371,6 +371,34 @@ async def test_who_can_not_be_told_is_not_tried_for_ever(worlds: Worlds) -> None
         assert told(worlds) == [(72, NoticeKind.LOW)]
 
 
+async def test_whoever_can_not_be_reached_holds_up_nobody_else(worlds: Worlds) -> None:
+    worlds.discord.refuse_operator = {71: DeliveryFault.TRANSIENT}.get
+    async with worlds.open(low_credits_days="", **OPERATORS) as world:
+
+        async def wait(tx: Connection) -> None:
+            rows = GenerationsRepository(tx).operator
+            for _ in range(AT_ONCE + 1):
+                await rows.add_notice(71, NoticeKind.OPENED, {"code": "api_key_revoked"}, world.clock.now_ms())
+            await rows.add_notice(72, NoticeKind.OPENED, {"code": "api_key_revoked"}, world.clock.now_ms())
+
+        await world.database.write(wait)
+        await world.until(lambda: told(worlds) == [(72, NoticeKind.OPENED)])
+
+
+async def test_who_is_no_operator_any_more_is_told_nothing(worlds: Worlds) -> None:
+    worlds.rivya.set_credits(150)
+    worlds.discord.refuse_operator = {71: DeliveryFault.TRANSIENT, 72: DeliveryFault.TRANSIENT}.get
+    async with worlds.open(low_credits_days="", **OPERATORS) as world:
+        await world.until(lambda: {user for user, _ in worlds.discord.operator_tries} == {71, 72})
+    worlds.discord.refuse_operator = {}.get
+    async with worlds.open(low_credits_days="", operator_ids="72") as world:
+        await world.until(lambda: told(worlds) == [(72, NoticeKind.LOW)])
+        await reads(world, 150)
+        assert await world.count("operator_notices") == 1
+        await world.pass_time(120, step_s=5)
+        assert told(worlds) == [(72, NoticeKind.LOW)]
+
+
 async def test_what_they_were_told_is_kept_for_thirty_days(worlds: Worlds) -> None:
     worlds.rivya.set_credits(150)
     async with worlds.open(low_credits_days="", **OPERATORS) as world:
@@ -410,7 +438,7 @@ async def test_no_question_of_the_desk_walks_through_what_was_ever_used(worlds: 
         await rows.desk(day_ms=1, week_ms=0)
         await rows.used_by_guild(0)
         await rows.used_by(1, 0)
-        await rows.open_notices(limit=5)
+        await rows.open_notices(1, limit=5)
         await rows.of_event("x")
         plan = await plan_of(tx, seen)
     walked = [step for step in plan if step.startswith("SCAN") and "INDEX" not in step]
@@ -425,13 +453,9 @@ async def test_audit_sees_a_pause_that_nobody_made(worlds: Worlds) -> None:
     with closing(sqlite3.connect(worlds.folder / "bot.db")) as stranger, stranger:
         stranger.execute("UPDATE guild_limits SET allowance_credits = 5000")
         stranger.execute("INSERT INTO guild_limits (guild_id, paused_at_ms, pause_reason) VALUES (5, 1, '')")
-        stranger.execute(
-            "INSERT INTO operator_notices (operator_id, kind, facts, created_at_ms) VALUES (71, 'low', '{}', 1)"
-        )
     url = f"sqlite+aiosqlite:///{worlds.folder / 'bot.db'}"
     async with open_database(url) as database, database.read() as tx:
         found = [finding.sentence for finding in (await audit(tx, now_ms=worlds.clock.now_ms())).findings]
-    assert len(found) == 3
+    assert len(found) == 2
     assert any(f"Server {GUILD} is allowed 5000 credits a month" in sentence for sentence in found)
     assert any("Server 5 is allowed what the settings say and is paused, but by" in sentence for sentence in found)
-    assert any("Operator 71 was to be told (low)" in sentence for sentence in found)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import re
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import bot.ui
+import tests.ui_samples_house
+from bot.generations.operator_desk import Allowance, ServerStands
 from bot.generations.preferences import NAME_MAX_CHARS, SUFFIX_MAX_CHARS, Style
 from bot.generations.repository import BookedRow
 from bot.generations.terms import TERM_MAX_CHARS, TERMS_MAX_CHARS
@@ -22,8 +30,9 @@ from bot.ui.form import Form
 from bot.ui.found import sentences
 from bot.ui.kin import from_parent, headline
 from bot.ui.modals import INPUT_MAX, edit_form, filled, reference_form, remix_form, report_form, rewrite_form, terms_of
+from bot.ui.operator import allowance_form, pause_form
 from bot.ui.preferences import style_form
-from bot.ui.settings import words_form
+from bot.ui.settings import words_form, zone_form
 from tests.openapi import discord_schema
 from tests.ui_limits import TEXT, broken_limits, custom_ids, texts, units
 from tests.ui_samples import (
@@ -49,6 +58,7 @@ FIRST = terms_of(CATALOGUE, "nano-banana")
 UNEVEN = replace(PRO, prices={"1K": 8, "2K": 8, "4K": 24})
 NO_PRICES = replace(FIRST, prices={})
 DRAFT_ID = "f" * 16
+SERVER = ServerStands(2**63 - 1, Allowance(own=True, credits=None), 10**9, 0)
 ONE = request(picture(1), **SHOWN)
 FOUR = request(*(picture(number) for number in range(1, 5)), **SHOWN)
 
@@ -121,6 +131,7 @@ def test_new_ids_match_their_templates_and_no_other() -> None:
         ids.report_delete(9), ids.report_dismiss(9), ids.gallery_channel(), ids.reports_channel(), ids.no_gallery(),
         ids.no_reports_channel(), ids.open_reports(3), ids.cancel(REQUEST_ID), ids.full(REQUEST_ID, 1),
         ids.full_select(REQUEST_ID), ids.again(REQUEST_ID), ids.rewrite(DRAFT_ID), ids.take_form(DRAFT_ID),
+        ids.rewrite_form(DRAFT_ID),
     ]  # fmt: skip
     for custom_id in sent:
         assert len(custom_id) <= 100
@@ -210,17 +221,29 @@ def parts_of(form: Form) -> dict[str, dict[str, Any]]:
     return {label["component"]["custom_id"]: label["component"] for label in labels}
 
 
+def form_makers() -> dict[str, Callable[..., Form]]:
+    """Every public function of bot.ui that returns a form, by its name."""
+    modules = [importlib.import_module(f"bot.ui.{found.name}") for found in pkgutil.iter_modules(bot.ui.__path__)]
+    return {
+        name: function
+        for module in modules
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and inspect.signature(function).return_annotation in {"Form", Form}
+    }
+
+
 def forms(view: Any, names: list[str], words: str) -> list[Form]:
     style = Style(words[:NAME_MAX_CHARS], words[:SUFFIX_MAX_CHARS], 2**62)
     asked = GenerationRequest(prompt=words[: INPUT_MAX // 2], count=4, options=OPTIONS)
     left_out = sentences([f"{name} is a PDF." for name in names])
     return [
         style_form(), style_form(style), ban_form(2**63, words), words_form([words[: TERMS_MAX_CHARS // 2]]),
-        *(draw() for draw in FORMS.values()),
+        zone_form(words[:60]), *(draw() for draw in FORMS.values()),
+        allowance_form(SERVER, words), pause_form(2**63, words),
         reference_form(ids.take_form(DRAFT_ID), PRO, named=names[:5], left_out=left_out),
         reference_form(ids.take_form(DRAFT_ID), PRO, named=names),
-        rewrite_form(ids.take_form(DRAFT_ID), asked, PRO, blocked=words[:TERM_MAX_CHARS]),
-        rewrite_form(ids.take_form(DRAFT_ID), asked, FIRST, blocked=None),
+        rewrite_form(ids.rewrite_form(DRAFT_ID), asked, PRO, blocked=words[:TERM_MAX_CHARS]),
+        rewrite_form(ids.rewrite_form(DRAFT_ID), asked, FIRST, blocked=None),
         edit_form(view, FIRST), edit_form(view, FIRST, position=1), remix_form(view, FIRST), remix_form(view, UNEVEN),
         reference_form(ids.take_form(DRAFT_ID), FIRST, named=names[:1], left_out=left_out),
         edit_form(view, PRO), edit_form(view, PRO, position=1), remix_form(view, PRO), report_form(view),
@@ -253,6 +276,25 @@ def test_forms_are_within_discords_limits(name: str) -> None:
             assert len(part.get("options") or []) <= 25
             defaults = [option for option in part.get("options") or [] if option.get("default")]
             assert len(defaults) <= 1
+
+
+def test_no_form_is_left_out_of_those_that_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: set[str] = set()
+
+    def watched(name: str, maker: Callable[..., Form]) -> Callable[..., Form]:
+        def make(*given: Any, **named: Any) -> Form:
+            made.add(name)
+            return maker(*given, **named)
+
+        return make
+
+    makers = form_makers()
+    for name, maker in makers.items():
+        for module in (sys.modules[__name__], tests.ui_samples_house):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, watched(name, maker))
+    forms(FOUR, ["a.png"], "words")
+    assert sorted(made) == sorted(makers)
 
 
 def test_forms_name_prices_and_are_filled_in() -> None:

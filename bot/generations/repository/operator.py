@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ _PAUSED = select(guild_limits.c.paused_at_ms).where(guild_limits.c.guild_id == b
 _LOG_OF_EVENT = select(operator_log).where(operator_log.c.event_id == bindparam("event"))
 _OPEN_NOTICES = (
     select(operator_notices)
-    .where(text("operator_notices.ended_at_ms IS NULL"))
+    .where(text("operator_notices.ended_at_ms IS NULL"), operator_notices.c.operator_id == bindparam("operator"))
     .order_by(operator_notices.c.id)
     .limit(bindparam("most"))
 )
@@ -257,9 +257,9 @@ class OperatorQueries(Queries):
             )
         )
 
-    async def open_notices(self, *, limit: int) -> list[NoticeRow]:
-        """Return what operators are still to be told, oldest first."""
-        return await self._all(NoticeRow, _OPEN_NOTICES, most=limit)
+    async def open_notices(self, operator_id: int, *, limit: int) -> list[NoticeRow]:
+        """Return what an operator is still to be told, oldest first."""
+        return await self._all(NoticeRow, _OPEN_NOTICES, operator=operator_id, most=limit)
 
     async def end_notice(self, notice_id: int, outcome: str, now_ms: int) -> None:
         """Note what has become of a notice."""
@@ -269,6 +269,11 @@ class OperatorQueries(Queries):
             .values(ended_at_ms=now_ms, outcome=outcome)
         )
 
-    async def drop_notices(self, before_ms: int) -> None:
-        """Forget those that ended long ago."""
+    async def drop_notices(self, before_ms: int, *, still_told: Collection[int]) -> None:
+        """Forget those that ended long ago, and those that wait for somebody who is no operator any more."""
         await self._connection.execute(delete(operator_notices).where(operator_notices.c.ended_at_ms < before_ms))
+        await self._connection.execute(
+            delete(operator_notices).where(
+                operator_notices.c.ended_at_ms.is_(None), operator_notices.c.operator_id.not_in(still_told)
+            )
+        )

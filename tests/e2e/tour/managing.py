@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.generations.protocols import Notice, NoticeKind
-from bot.ui.notices import notice_card
+from bot.ui.notices import operator_notice_card
 from bot.ui.setup import welcome_card
 from tests.e2e.tour.camera import Tour
 from tests.e2e.tour.members import LIGHTHOUSE
@@ -121,7 +121,7 @@ async def operating(tour: Tour) -> None:
     await page.press("Pause", within="8,000")
     await tour.form("form-pause")
     low = {"free_credits": 700, "days_left": 2.6, "pace_credits_per_day": 270.0, "pace_days": 7}
-    await tour.card("operator-low", notice_card(Notice(NoticeKind.LOW, 0, low)))
+    await tour.card("operator-low", operator_notice_card(Notice(NoticeKind.LOW, 0, low)))
 
 
 WALKS = (operating, moderating, setting_up, spending)
