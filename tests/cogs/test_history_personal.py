@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.cogs.conftest import OpenWorld, text_of
+from tests.cogs.results import more
 
 
 async def test_direct_messages_have_their_own_list(open_discord_world: OpenWorld) -> None:
@@ -27,6 +29,8 @@ async def test_direct_messages_have_their_own_list(open_discord_world: OpenWorld
     assert [choice["name"].split(" · ")[0] for choice in offered] == ["made in private"]
     shown = await directly("show", id=offered[0]["value"])
     assert "**made in private**" in text_of(shown.response)
+    details = await more(world, person, shown.response, "Details")
+    assert re.search(r"ledger: #\d+ held, #\d+ charged", text_of(details.response)), "paid by an allowance of one's own"
     queue = await directly("queue")
     assert "Outside of servers: nothing in work." in text_of(queue.response)
     panel = await directly("preferences")

@@ -192,6 +192,20 @@ async def test_a_ban_that_stands_outlives_forgetting_and_goes_when_it_ends(world
     assert (await world.audit()).findings == ()
 
 
+async def test_a_grant_to_somebody_forgotten_makes_them_known_until_they_ask_again(world: World) -> None:
+    await world.imagine()
+    await world.until_idle()
+    (account,) = await rows(world, "SELECT account_id FROM account_owners")
+    await world.core.privacy.forget(ALICE, with_messages=False)
+    assert await traces(world) == []
+    grant = GrantChange(user_id=ALICE, credits=5)
+    await world.core.quotas.change(GUILD, grant, by=99, event_id="a grant to nobody")
+    assert set(await traces(world)) == {"account_owners.user_id", "quota_log.subject_id"}
+    assert await rows(world, "SELECT account_id FROM account_owners") == [account], "the old one, with its bookings"
+    await world.core.privacy.forget(ALICE, with_messages=False)
+    assert await traces(world) == []
+
+
 async def test_another_ban_in_the_place_of_a_forgotten_one_is_a_ban_like_any_other(world: World) -> None:
     house = world.core.house
     await house.ban(GUILD, ALICE, by=99, reason="first")
