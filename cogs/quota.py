@@ -27,7 +27,7 @@ from bot.generations.quota_changes import (
     merged,
 )
 from bot.generations.quota_desk import ChangeRefused, Preview
-from bot.panels import ask, change_or_ask
+from bot.panels import ask, change_or_ask, is_large
 from bot.presses import on_press
 from bot.quota_options import CHECK, CREDITS, MORE, WHOM, WHY, Channel, Days, Given, Text, taking
 from bot.rights import managed
@@ -118,7 +118,9 @@ class Quota(commands.Cog):
         """Set a rule at once, or ask first where it is a large change; what is not said stays as it is."""
         guild = managed(interaction)
         change, name = await self._rule_change(guild, given)
-        preview = await self._desk.preview(guild.id, change.rule) if change.is_large else None
+        preview = (
+            await self._desk.preview(guild.id, change.rule) if await is_large(self._services, guild, change) else None
+        )
         await self._change(interaction, guild, change, name, preview)
 
     @quota.command(name="preview", description="What a rule would change, for all and for one member; nothing is set.")

@@ -329,7 +329,7 @@ async def test_rules_and_log_are_paged(world: DiscordWorld, admin: Any) -> None:
 async def test_a_server_has_so_many_rules(world: DiscordWorld, admin: Any) -> None:
     for number in range(1, MOST_RULES + 1):
         await set_rule(world.database, world.guild.id, Scope.ROLE, number, day=5)
-    assert f"at most {MOST_RULES} rules" in await said(world, admin, "set", credits=60)
+    assert f"at most {MOST_RULES} rules" in await said(world, admin, "set", credits=90)
 
 
 # --- nobody else ---
