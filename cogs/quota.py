@@ -33,7 +33,8 @@ from bot.quota_options import CHECK, CREDITS, MORE, WHOM, WHY, Channel, Days, Gi
 from bot.rights import managed
 from bot.ui import ids
 from bot.ui.choices import models_of_rule_choices, refund_choices, zone_choices
-from bot.ui.quotas import changed_card, explain_card, left_card, log_card, rules_card
+from bot.ui.quotas import changed_card, left_card, log_card, rules_card
+from bot.ui.standing import explain_card
 from bot.ui.words import model_label
 
 C = TypeVar("C")
@@ -82,11 +83,12 @@ class Quota(commands.Cog):
     async def explain(self, interaction: Interaction, member: discord.User, channel: Channel | None = None) -> None:
         """Show how a member stands."""
         guild = managed(interaction)
-        situation = await self._desk.explain(spender_of(member, guild.id, channel or interaction.channel))
+        standing = await self._desk.explain(spender_of(member, guild.id, channel or interaction.channel))
         card = explain_card(
-            situation,
+            standing,
             user_id=member.id,
             default_credits=self._default_credits,
+            max_running=self._services.settings.max_running_per_member,
             label_of=model_label,
             member=isinstance(member, discord.Member),
             house_models=(await self._services.house.rules(guild.id)).models,

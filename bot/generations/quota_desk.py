@@ -35,6 +35,7 @@ from bot.generations.quota_changes import (
     monthly,
 )
 from bot.generations.repository import GenerationsRepository, LineKind, PaidPicture
+from bot.generations.standing import Standing, stand
 from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -199,10 +200,10 @@ class QuotaDesk:
         """Return one rule."""
         return await self._database.look(lambda tx: QuotaRepository(tx).rule(guild_id, scope, subject_id))
 
-    async def explain(self, spender: Spender) -> Situation:
-        """Return how a member stands: every limit, and which binds."""
+    async def explain(self, spender: Spender) -> Standing:
+        """Return how a member stands: every limit, which binds, and what else may keep them from making pictures."""
         now_ms = self._clock.now_ms()
-        return await self._database.look(lambda tx: look_up(tx, self._spending, spender, now_ms=now_ms))
+        return await self._database.look(lambda tx: stand(tx, self._spending, spender, now_ms=now_ms))
 
     async def preview(self, guild_id: int, rule: Rule, spender: Spender | None = None) -> Preview:
         """Say what would come of a rule, for all and for one member, without setting it."""

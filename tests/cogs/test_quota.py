@@ -213,7 +213,24 @@ async def test_explain_lists_each_rule_and_which_binds(world: DiscordWorld, admi
     assert "up to 2K" in words
     words = await said(world, admin, "explain", member=artist)
     assert f"· <@&{role.id}>: 0 of 120 credits used this week, 120 left" in words
-    assert "· Everyone: ~~100 credits a month~~ · up to 2K" in words
+    assert "· Everyone: ~~100 credits a month~~ (0 used this month, 100 left, resets <t:" in words
+    assert ":R>) · up to 2K" in words
+    assert (
+        "· In work now: 0 requests of theirs; 0 of the 4 pictures that the bot's operator allows each member" in words
+    )
+
+
+async def test_explain_says_what_shuts_somebody_out(world: DiscordWorld, admin: Any) -> None:
+    guild_id, bob = world.guild.id, world.member("banned-bob")
+    await world.core.house.ban(guild_id, bob.id, by=admin.id, reason="spam [x](https://a.b)")
+    await world.core.operator.pause(guild_id, by=1, reason="", event_id="explain-pause")
+    words = await said(world, admin, "explain", member=bob)
+    assert words.startswith("**The bot's operator has paused this server.**")
+    assert f"**<@{bob.id}> is banned from the bot here**, for good: spam " in words
+    assert "[x](" not in words
+    await world.core.operator.resume(guild_id, by=1, reason="", event_id="explain-resume")
+    await world.core.house.unban(guild_id, bob.id, by=admin.id)
+    assert (await said(world, admin, "explain", member=bob)).startswith(f"**<@{bob.id}> has ")
 
 
 async def test_preview_changes_nothing_until_its_button(world: DiscordWorld, admin: Any) -> None:
