@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import discord
 from discord import ui
 
 from bot.credits.quota_repository import LogLine, SetRule
-from bot.credits.quota_rules import Scope
+from bot.credits.quota_rules import Rule, Scope
 from bot.credits.quotas import Situation
 from bot.credits.windows import Period
 from bot.generations.quota_changes import Change, GrantChange, RuleChange, RuleRemoval
 from bot.generations.quota_desk import Preview, RuleBook
 from bot.ui import ids
-from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row
+from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row, select
 from bot.ui.quota_words import (
     ModelLabel,
     allowed_words,
@@ -35,16 +36,38 @@ _SHORT_REASON_LIMIT = 60
 _NAME_LIMIT = 28
 _SCOPES = (Scope.SERVER, Scope.EVERYONE, Scope.NEWCOMER, Scope.ROLE, Scope.MEMBER, Scope.CHANNEL)
 """In this order rules are listed: from what all share to what is for one."""
+_GONE = {
+    Scope.ROLE: "a role that is gone",
+    Scope.MEMBER: "a member who has left",
+    Scope.CHANNEL: "a channel that is gone, or that I can't see",
+}
+Names = Mapping[tuple[Scope, int], str | None]
+"""Names of roles, members and channels by scope and id; None: it is not there any more."""
 
 
-def rules_card(
-    book: RuleBook, guild_name: str, page: int, *, default_credits: int | None, label_of: ModelLabel
-) -> Card:
-    """Return a page (1 is the first) of a server's rules. ``default_credits`` is what holds where there is none."""
+def rules_shown(book: RuleBook, page: int) -> tuple[Sequence[SetRule], int, int]:
+    """Return the rules of a page (1 is the first; past the last is the last), its number and how many there are."""
     rules = sorted(book.rules, key=lambda found: (_SCOPES.index(found.rule.scope), found.rule.subject_id))
     pages = max(-(-len(rules) // RULES_PAGE), 1)
     page = min(max(page, 1), pages)
-    shown = rules[(page - 1) * RULES_PAGE : page * RULES_PAGE]
+    return rules[(page - 1) * RULES_PAGE : page * RULES_PAGE], page, pages
+
+
+def rules_card(
+    book: RuleBook,
+    guild_name: str,
+    page: int,
+    *,
+    default_credits: int | None,
+    label_of: ModelLabel,
+    names: Names = MappingProxyType({}),
+) -> Card:
+    """Return a page (1 is the first) of a server's rules. ``default_credits`` is what holds where there is none.
+
+    ``names`` are those of the roles, members and channels on it, as far as they are known; None: it is gone.
+    """
+    rules = book.rules
+    shown, page, pages = rules_shown(book, page)
     default = credits_words(Period.MONTH, default_credits)
     head = counted(len(rules), "rule") if rules else "No rules yet"
     zone = plain(book.time_zone or "UTC", 60)
@@ -55,13 +78,14 @@ def rules_card(
             None if any(found.rule.scope is Scope.EVERYONE for found in rules) else f"Everyone has {default}.",
         ),
         gap() if shown else None,
-        lines(*(_rule_line(found, label_of) for found in shown)),
+        lines(*(_rule_line(found, label_of, names) for found in shown)),
         gap(line=True),
         fine(
             f"Days, weeks and months begin by the clocks of {zone}.",
             "One's own rule comes first, then the best of the roles', then everyone's. Newcomers', channel and server "
             "limits apply on top; the tightest wins.",
         ),
+        _removal(shown, label_of, names) if shown else None,
         _pager(page, pages, ids.quota_rules),
     )
 
@@ -143,10 +167,38 @@ def log_card(shown: Sequence[LogLine], page: int, pages: int, *, label_of: Model
 # --- lists ---
 
 
-def _rule_line(found: SetRule, label_of: ModelLabel) -> str:
+def named(rule: Rule, names: Names) -> str:
+    """Return whom a rule is for where nothing is formatted: on a button, in a select."""
+    if rule.scope in _GONE and rule.subject_id > 0:
+        name = names.get((rule.scope, rule.subject_id), f"{rule.scope} {rule.subject_id}")
+        if name is None:
+            return f"{_GONE[rule.scope]} ({rule.subject_id})"
+        return f"#{name}" if rule.scope is Scope.CHANNEL else name
+    said = whom(rule.scope, rule.subject_id)
+    return said[0].lower() + said[1:]
+
+
+def _removal(shown: Sequence[SetRule], label_of: ModelLabel, names: Names) -> ui.ActionRow[Any]:
+    return select(
+        "Remove a rule …",
+        ids.quota_pick(),
+        [
+            discord.SelectOption(
+                label=label(named(found.rule, names), 100),
+                value=f"{found.rule.scope}:{found.rule.subject_id}",
+                description=label(" · ".join(allowed_words(found.rule, label_of)), 100),
+            )
+            for found in shown
+        ],
+    )
+
+
+def _rule_line(found: SetRule, label_of: ModelLabel, names: Names) -> str:
     rule = found.rule
+    gone = names.get((rule.scope, rule.subject_id), "") is None
     return lines(
-        f"**{whom(rule.scope, rule.subject_id)}** · {' · '.join(allowed_words(rule, label_of))}",
+        f"**{whom(rule.scope, rule.subject_id)}** · "
+        f"{f'{_GONE[rule.scope]} · ' if gone else ''}{' · '.join(allowed_words(rule, label_of))}",
         fine(
             f"set {relative(found.set_at_ms)} by <@{found.set_by}>"
             + (f": {plain(found.reason, _SHORT_REASON_LIMIT)}" if found.reason else "")

@@ -19,7 +19,7 @@ from bot.ui.quota_words import (
     this,
     whom,
 )
-from bot.ui.text import plain
+from bot.ui.text import plain, units
 from bot.ui.words import counted, grouped, in_credits, relative
 
 _REASON_LIMIT = 160
@@ -76,7 +76,7 @@ def explain_card(
     )
     models = fine(_two_words(situation, house_models, label_of)) if house_models else ""
     title = "**Their own**"
-    room = TEXT_LIMIT - _SPARE - sum(_units(part) for part in (top, extra, shared, request, models, title))
+    room = TEXT_LIMIT - _SPARE - sum(units(part) for part in (top, extra, shared, request, models, title))
     return Card(
         EMBER if left == 0 or shut else BANANA,
         top,
@@ -232,16 +232,12 @@ def _fitting(found: Sequence[_Line], room: int) -> list[str]:
     kept: list[str] = []
     for one in sorted(found, key=lambda line: line.rank):
         text = fine(one.text) if one.rank == _PASSED_OVER else one.text
-        room -= _units(text) + 1
+        room -= units(text) + 1
         if room < 0:
             break
         kept.append(text)
     more = len(found) - len(kept)
     return [*kept, *([f"· and {counted(more, 'more rule')}"] if more else [])]
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
 
 
 # --- what a request may be ---

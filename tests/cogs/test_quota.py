@@ -343,6 +343,45 @@ async def test_rules_and_log_are_paged(world: DiscordWorld, admin: Any) -> None:
     assert "**1 credit** extra" in text_of(log.response)
 
 
+async def test_what_is_gone_is_marked_in_the_list_and_its_rule_can_be_removed(world: DiscordWorld, admin: Any) -> None:
+    guild, left = world.guild, world.member("left")
+    role, channel = guild.create_role("Painters"), guild.create_text_channel("easels")
+    there = guild.create_role("Still here")
+    for scope, subject in (
+        (Scope.ROLE, role), (Scope.ROLE, there), (Scope.MEMBER, left), (Scope.MEMBER, world.alice),
+        (Scope.CHANNEL, channel),
+    ):  # fmt: skip
+        await set_rule(world.database, guild.id, scope, subject.id, day=5)
+    guild.remove_member(left)
+    world.env.backend.delete_role(guild.id, role.id)
+    world.env.backend.delete_channel(channel.id)
+    await world.env.settle()
+    shown = await quota(world, admin, "list")
+    words = text_of(shown.response)
+    assert f"**<@&{role.id}>** · a role that is gone · 5 credits a day" in words
+    assert f"**<@{left.id}>** · a member who has left · 5 credits a day" in words
+    assert f"**<#{channel.id}>** · a channel that is gone, or that I can't see · 5 credits a day" in words
+    assert f"**<@&{there.id}>** · 5 credits a day" in words
+    assert f"**<@{world.alice.id}>** · 5 credits a day" in words
+    for value, name in (
+        (f"role:{role.id}", "a role that is gone…"),
+        (f"member:{left.id}", "a member who has left…"),
+        (f"channel:{channel.id}", "a channel that is gone, or…"),
+        (f"role:{there.id}", "Still here"),
+    ):
+        shown = await quota(world, admin, "list")
+        asked = await world.choose(admin, shown.response, value)
+        label = labels_of(asked.response)[0]
+        assert label == f"Remove the rule for {name}"
+        await world.click(admin, asked.response, label)
+        assert "**The rule is removed.**" in text_of(asked.response)
+        again = await world.forge(admin, shown.response, ids.quota_pick(), value)
+        assert "There is no such rule any more." in text_of(again.response)
+    assert [rule.subject_id for rule in await rows(world, "quota_rules")] == [world.alice.id]
+    wrong = await world.forge(admin, shown.response, ids.quota_pick(), "nobody:x")
+    assert "There is no such rule any more." in text_of(wrong.response)
+
+
 async def test_a_server_has_so_many_rules(world: DiscordWorld, admin: Any) -> None:
     for number in range(1, MOST_RULES + 1):
         await set_rule(world.database, world.guild.id, Scope.ROLE, number, day=5)
@@ -359,6 +398,7 @@ async def test_a_member_without_permission_at_buttons_and_while_typing(world: Di
     for custom_id in (
         ids.quota_do(draft_of(asked.response)),
         ids.quota_leave(),
+        ids.quota_pick(),
         ids.quota_rules(1),
         ids.quota_log(1),
     ):
