@@ -289,7 +289,8 @@ RULES: tuple[Rule, ...] = (
         "window_negative",
         "Account {account_id} got {over} credits more back to its allowance than it drew on {at} UTC.",
         """
-        SELECT l.account_id, strftime('%Y-%m-%d %H:%M:%S', l.dated_at_ms / 1000, 'unixepoch') AS at, -sum(l.amount_credits) AS over
+        SELECT l.account_id, strftime('%Y-%m-%d %H:%M:%S', l.dated_at_ms / 1000, 'unixepoch') AS at,
+          -sum(l.amount_credits) AS over
         FROM legs l JOIN accounts a ON a.id = l.account_id
         WHERE l.grant_id IS NULL AND a.kind = 'member'
         GROUP BY l.account_id, l.dated_at_ms HAVING sum(l.amount_credits) < 0

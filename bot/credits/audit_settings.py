@@ -28,8 +28,8 @@ SETTING_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "rule_log",
-        "The rule of server {guild_id} for {scope} {subject_id} is not what line {line} of its quota log says ({said}): "
-        "set it again by /quota set.",
+        "The rule of server {guild_id} for {scope} {subject_id} is not what line {line} of its quota log says "
+        "({said}): set it again by /quota set.",
         """
         SELECT q.guild_id, q.scope, q.subject_id, q.id AS line, coalesce(q.value_after, 'removed') AS said
         FROM (
@@ -63,8 +63,8 @@ SETTING_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "hash_left",
-        "Account {account_id} keeps the hash of somebody who was forgotten, though their month was over on {until} UTC: "
-        "let the bot run; it goes with the next upkeep.",
+        "Account {account_id} keeps the hash of somebody who was forgotten, though their month was over on {until} "
+        "UTC: let the bot run; it goes with the next upkeep.",
         """
         SELECT account_id, strftime('%Y-%m-%d %H:%M', until_ms / 1000, 'unixepoch') AS until FROM forgotten_owners
         WHERE until_ms < :now_ms - 86400000
@@ -75,7 +75,8 @@ SETTING_RULES: tuple[Rule, ...] = (
         "{waiting} lines for the log channel of server {guild_id} wait since {since} UTC: let the bot run, and look in "
         "its log for what keeps them.",
         """
-        SELECT guild_id, count(*) AS waiting, strftime('%Y-%m-%d %H:%M', min(created_at_ms) / 1000, 'unixepoch') AS since
+        SELECT guild_id, count(*) AS waiting,
+          strftime('%Y-%m-%d %H:%M', min(created_at_ms) / 1000, 'unixepoch') AS since
         FROM log_lines GROUP BY guild_id HAVING min(created_at_ms) < :now_ms - 172800000
         """,
     ),
