@@ -409,14 +409,6 @@ async def test_a_member_without_permission_at_buttons_and_while_typing(world: Di
     assert await rows(world, "quota_rules") == []
 
 
-async def test_who_lost_the_permission_can_not_confirm_any_more(world: DiscordWorld) -> None:
-    role = world.guild.create_role("Admins for a day")
-    fallen = world.guild.add_member(world.env.create_user("fallen"), roles=[role])
-    world.guild.set_command_permissions(command_of(world), {fallen: True})
-    asked = await world.slash(fallen, "quota set", per="none")
-    assert text_of(asked.response) == MANAGERS_ONLY
-
-
 async def test_a_model_needs_both_words_and_explain_shows_both(world: DiscordWorld, admin: Any) -> None:
     guild_id = world.guild.id
     await set_rule(world.database, guild_id, Scope.EVERYONE, models=("nano-banana-2", "nano-banana"))
