@@ -9,13 +9,13 @@ import discord
 
 from bot.client import CannotDo, Interaction, Services, say
 from bot.generations.house_rules import HouseRules
-from bot.generations.quota_changes import Change
+from bot.generations.quota_changes import Change, RuleChange, RuleRemoval
 from bot.generations.quota_desk import ChangeRefused, Done, Preview
 from bot.rights import lacking_in
 from bot.ui.card import Card
 from bot.ui.gallery import lacks_words
 from bot.ui.quotas import change_card
-from bot.ui.settings import POSTED_IN, Stands, credits_offered
+from bot.ui.settings import ANY_NUMBER, POSTED_IN, USUAL, Stands, credits_offered
 from bot.ui.words import in_credits, model_label
 
 _NOBODY = discord.AllowedMentions.none()
@@ -96,7 +96,7 @@ async def change_or_ask(
 
     ``name`` is whom it is for, as a button says it. Raises CannotDo with why it can't be made.
     """
-    if change.is_large:
+    if await is_large(services, guild, change):
         await ask(services, interaction, guild, change, name=name, preview=preview)
         return None
     try:
@@ -123,18 +123,37 @@ async def ask(
     )
 
 
+async def is_large(services: Services, guild: discord.Guild, change: Change) -> bool:
+    """Tell whether a change is to be asked about, by how it stands in the server now."""
+    house = await services.house.rules(guild.id)
+    return await services.quotas.is_large(guild.id, change, house_models=house.models)
+
+
 async def everyone_chosen(services: Services, interaction: Interaction, guild: discord.Guild) -> str | None:
     """Set what each member may spend, as it was chosen in a panel; returns what to say, None where it was asked."""
     allowance = (await services.quotas.overview(guild.id)).allowance
     offered = {str(amount): amount for amount in credits_offered(allowance)}
-    values = values_of(interaction)
-    if len(values) != 1 or values[0] not in offered:
+    values, why = values_of(interaction), "chosen in a panel"
+    if len(values) != 1 or values[0] not in {*offered, USUAL, ANY_NUMBER}:
         raise CannotDo(user_message="That is none of the amounts on offer. Nothing was changed.")
-    chosen = offered[values[0]]
-    change = await services.quotas.for_everyone(guild.id, chosen, reason="chosen in a panel")
-    preview = await services.quotas.preview(guild.id, change.rule) if change.is_large else None
+    chosen = values[0]
+    change: RuleChange | RuleRemoval | None
+    if chosen == USUAL:
+        change = await services.quotas.back_to_usual(guild.id, reason=why)
+        said = "What the bot's operator set holds for each member."
+        if change is None:
+            return said
+    elif chosen == ANY_NUMBER:
+        change = await services.quotas.for_everyone(guild.id, None, reason=why)
+        said = "Each member may spend any number of credits now."
+    else:
+        change = await services.quotas.for_everyone(guild.id, offered[chosen], reason=why)
+        said = f"Each member may spend {in_credits(offered[chosen])} a month now."
+    preview = None
+    if isinstance(change, RuleChange) and change.period is not None and await is_large(services, guild, change):
+        preview = await services.quotas.preview(guild.id, change.rule)
     done = await change_or_ask(services, interaction, guild, change, preview=preview)
-    return None if done is None else f"Each member may spend {in_credits(chosen)} a month now."
+    return None if done is None else said
 
 
 async def put(interaction: Interaction, card: Card) -> None:

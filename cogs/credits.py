@@ -20,11 +20,21 @@ class Credits(commands.Cog):
     async def credits(self, interaction: Interaction) -> None:
         """Show balance, allowance, holds and the newest entries."""
         user_id, guild_id = interaction.user.id, payer_guild_id(interaction)
-        balance = await self._generations.balance(origin_of(interaction).spender)
-        entries = await self._generations.statement(user_id=user_id, guild_id=guild_id)
+        standing = await self._generations.standing(origin_of(interaction).spender)
+        entries, pictures = await self._generations.statement(user_id=user_id, guild_id=guild_id)
         guild_name = interaction.guild.name if interaction.guild and guild_id is not None else None
         now_ms = int(interaction.created_at.timestamp() * 1000)
-        await say(interaction, view=credits_card(balance, entries, now_ms, guild_name))
+        card = credits_card(
+            standing.balance,
+            entries,
+            now_ms,
+            guild_name,
+            guild_id=guild_id,
+            outside=standing.outside,
+            paused=standing.situation.paused,
+            pictures=pictures,
+        )
+        await say(interaction, view=card)
 
 
 async def setup(client: BotClient) -> None:

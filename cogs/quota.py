@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from bot.asks import spender_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.credits.quota_repository import values_of
-from bot.credits.quota_rules import ALL_MODELS, Scope
+from bot.credits.quota_rules import ALL_MODELS, Rule, Scope
 from bot.credits.windows import Period, zone_names
 from bot.generations.quota_changes import (
     MOST_GRANTED,
@@ -27,17 +28,21 @@ from bot.generations.quota_changes import (
     merged,
 )
 from bot.generations.quota_desk import ChangeRefused, Preview
-from bot.panels import ask, change_or_ask
-from bot.presses import on_press
+from bot.panels import ask, change_or_ask, is_large
+from bot.presses import on_choice, on_press
 from bot.quota_options import CHECK, CREDITS, MORE, WHOM, WHY, Channel, Days, Given, Text, taking
 from bot.rights import managed
 from bot.ui import ids
 from bot.ui.choices import models_of_rule_choices, refund_choices, zone_choices
-from bot.ui.quotas import changed_card, explain_card, left_card, log_card, rules_card
+from bot.ui.quotas import changed_card, left_card, log_card, named, rules_card, rules_shown
+from bot.ui.standing import explain_card
 from bot.ui.words import model_label
 
 C = TypeVar("C")
 
+_NAMES_S = 1.0
+"""So long Discord is asked for names; a press must be answered within three seconds."""
+_WHICH = re.compile(rf"(?P<scope>{'|'.join(Scope)}):(?P<subject_id>-?[0-9]{{1,20}})")
 _NOBODY = discord.AllowedMentions.none()
 
 
@@ -75,18 +80,26 @@ class Quota(commands.Cog):
 
     async def _rules(self, guild: discord.Guild, page: int) -> discord.ui.LayoutView:
         book = await self._desk.book(guild.id)
-        return rules_card(book, guild.name, page, default_credits=self._default_credits, label_of=model_label)
+        return rules_card(
+            book,
+            guild.name,
+            page,
+            default_credits=self._default_credits,
+            label_of=model_label,
+            names=await _names(guild, [found.rule for found in rules_shown(book, page)[0]]),
+        )
 
     @quota.command(name="explain", description="What a member may spend, rule by rule, and which limit binds.")
     @app_commands.describe(member="Whom to look at.", channel="Where they would ask; here, if you don't say.")
     async def explain(self, interaction: Interaction, member: discord.User, channel: Channel | None = None) -> None:
         """Show how a member stands."""
         guild = managed(interaction)
-        situation = await self._desk.explain(spender_of(member, guild.id, channel or interaction.channel))
+        standing = await self._desk.explain(spender_of(member, guild.id, channel or interaction.channel))
         card = explain_card(
-            situation,
+            standing,
             user_id=member.id,
             default_credits=self._default_credits,
+            max_running=self._services.settings.max_running_per_member,
             label_of=model_label,
             member=isinstance(member, discord.Member),
             house_models=(await self._services.house.rules(guild.id)).models,
@@ -118,7 +131,9 @@ class Quota(commands.Cog):
         """Set a rule at once, or ask first where it is a large change; what is not said stays as it is."""
         guild = managed(interaction)
         change, name = await self._rule_change(guild, given)
-        preview = await self._desk.preview(guild.id, change.rule) if change.is_large else None
+        preview = (
+            await self._desk.preview(guild.id, change.rule) if await is_large(self._services, guild, change) else None
+        )
         await self._change(interaction, guild, change, name, preview)
 
     @quota.command(name="preview", description="What a rule would change, for all and for one member; nothing is set.")
@@ -144,6 +159,17 @@ class Quota(commands.Cog):
         reason = given["reason"] or ""
         change = RuleRemoval(scope=scope, subject_id=subject_id, before=values_of(found.rule), reason=reason)
         await self._change(interaction, guild, change, name, None)
+
+    async def rule_picked(self, interaction: Interaction, _match: re.Match[str], values: list[str]) -> None:
+        """Ask whether a rule of the list is to be removed, also where whom it was for is gone."""
+        guild = managed(interaction)
+        which = _WHICH.fullmatch(values[0] if values else "")
+        found = await self._desk.rule(guild.id, Scope(which["scope"]), int(which["subject_id"])) if which else None
+        if found is None:
+            raise CannotDo(user_message="There is no such rule any more. /quota list shows those that there are.")
+        rule = found.rule
+        change = RuleRemoval(scope=rule.scope, subject_id=rule.subject_id, before=values_of(rule))
+        await self._change(interaction, guild, change, named(rule, await _names(guild, [rule])), None)
 
     @quota.command(name="timezone", description="By which clocks this server's days, weeks and months begin.")
     @app_commands.describe(zone="For example Europe/Berlin.", reason="Why; it stands in the log.")
@@ -274,6 +300,28 @@ class Quota(commands.Cog):
         return refund_choices(found, typed, now_ms=int(interaction.created_at.timestamp() * 1000))
 
 
+async def _names(guild: discord.Guild, rules: Sequence[Rule]) -> dict[tuple[Scope, int], str | None]:
+    """Return the names of the roles, channels and members that rules are for; None: it is not there any more."""
+    found: dict[tuple[Scope, int], str | None] = {}
+    for rule in rules:
+        which = (rule.scope, rule.subject_id)
+        if rule.scope is Scope.ROLE:
+            role = guild.get_role(rule.subject_id)
+            found[which] = role.name if role is not None else None
+        elif rule.scope is Scope.CHANNEL:
+            channel = guild.get_channel(rule.subject_id)
+            found[which] = channel.name if channel is not None else None
+    members = [rule.subject_id for rule in rules if rule.scope is Scope.MEMBER and rule.subject_id > 0]
+    if members:
+        try:
+            async with asyncio.timeout(_NAMES_S):
+                here = {member.id: member.display_name for member in await guild.query_members(user_ids=members)}
+        except (TimeoutError, discord.ClientException, discord.HTTPException):
+            return found  # Discord does not say: so neither do we
+        found |= {(Scope.MEMBER, member_id): here.get(member_id) for member_id in members}
+    return found
+
+
 def _whom(given: Given) -> tuple[Scope, int, str]:
     """Return whom a rule is for, and their name for a button; nobody in particular is everyone."""
     role, member, channel, days = (given[name] for name in ("role", "member", "channel", "newer_than_days"))
@@ -308,4 +356,5 @@ async def setup(client: BotClient) -> None:
     on_press(client, ids.QUOTA_DO, cog.do_pressed)
     on_press(client, ids.QUOTA_LEAVE, cog.leave_pressed)
     on_press(client, ids.QUOTA_RULES, cog.rules_turned)
+    on_choice(client, ids.QUOTA_PICK, cog.rule_picked)
     on_press(client, ids.QUOTA_LOG, cog.log_turned)

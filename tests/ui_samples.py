@@ -15,6 +15,8 @@ from bot.credits.windows import Period, Window
 from bot.errors import ReferenceRefused
 from bot.generations.protocols import PostFile
 from bot.generations.refusals import ChannelNotAllowed, MissingPermissions, NotAllowedHere, QueueFull, TooManyAtOnce
+from bot.generations.repository import BookedPicture
+from bot.generations.standing import Outside
 from bot.generations.states import DeliveryState, PictureState, ReferenceState, RequestState
 from bot.generations.values import (
     Attachment,
@@ -229,14 +231,23 @@ def samples() -> dict[str, Sample]:
     book = [
         entry(9, "hold", 8, "picture", 20),
         entry(8, "capture", 8, "picture", 900, settles=7),
-        entry(7, "hold", 8, "picture", 914),
         entry(6, "void", 8, "prompt_refused", 90_000, settles=5),
-        entry(5, "hold", 8, "picture", 90_030),
         entry(4, "refund", 8, "blurred face", 200_000, settles=3),
         replace(entry(1, "grant", 50, "won the March contest", 400_000), expires_at_ms=NOW_MS + 20 * 86_400_000),
     ]
     standing = Balance(100, 24, 8, 50, BALANCE.resets_at_ms)
-    plain("credits", lambda: cards.credits_card(standing, book, NOW_MS, "Art & Craft"))
+    book = [replace(one, picture_id=f"p{one.id}") if one.kind != "grant" else one for one in book]
+    stand = {
+        one.picture_id or "": BookedPicture(
+            f"{one.id:x}3f9a{one.id:x}", 1, 20, 30, 40 if one.kind == "capture" else None
+        )
+        for one in book
+    }
+    plain("credits", lambda: cards.credits_card(standing, book, NOW_MS, "Art & Craft", guild_id=20, pictures=stand))
+    day = Outside(LimitScope.ACCOUNT, 12, NOW_MS + 3_600_000)
+    plain("credits-day", lambda: cards.credits_card(standing, book, NOW_MS, "Art & Craft", outside=day, paused=True))
+    service = Outside(LimitScope.PROVIDER, 0, None)
+    plain("credits-service", lambda: cards.credits_card(standing, [], NOW_MS, "Art & Craft", outside=service))
     plain("credits-unlimited", lambda: cards.credits_card(Balance(None, 240, 0, 0, NOW_MS), [], NOW_MS, "Art"))
     shared = Limit(LimitScope.GUILD, None, Period.MONTH, 4000, 3960, Window(NOW_MS, BALANCE.resets_at_ms))
     capped = replace(standing, ceiling=shared)

@@ -96,10 +96,13 @@ def usage_samples() -> dict[str, Sample]:
         BookedRow(1202, "hold", 8, view.pictures[1].id, "member", "picture", NOW_MS - 40_000),
         BookedRow(1203, "capture", 8, view.pictures[0].id, "engine", "picture", NOW_MS - 20_000),
         BookedRow(1204, "void", 8, view.pictures[1].id, "engine", "prompt_refused", NOW_MS - 10_000),
+        BookedRow(1205, "adjust", 4, view.pictures[0].id, "engine", "price above the one shown", NOW_MS - 5_000),
         BookedRow(1210, "refund", 3, view.pictures[0].id, "admin", "blurred", NOW_MS),
     )
     found["usage-trace"] = Sample(lambda: trace_card(view, Trace(view.id, booked)))
-    many = tuple(replace(booked[4], id=10**17 + n, amount_credits=10**9, reason=LONGEST["markdown"]) for n in range(60))
+    many = tuple(
+        replace(booked[-1], id=10**17 + n, amount_credits=10**9, reason=LONGEST["markdown"]) for n in range(60)
+    )
     nobody = replace(view, user_id=-3, private=True)
     found["usage-trace-longest"] = Sample(lambda: trace_card(nobody, Trace(view.id, many)))
     return found

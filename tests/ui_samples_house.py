@@ -55,7 +55,8 @@ BIG = 2**62
 def stands(**values: Any) -> Stands:
     base: dict[str, Any] = {
         "name": "Art & Craft", "rules": HouseRules(), "settings": GuildRow(20, None, None, 0, 0), "models": MODELS,
-        "usual_model": "Nano Banana Pro", "quotas": Overview(Allowance(160, Period.MONTH, own=False)),
+        "usual_model": "Nano Banana Pro",
+        "quotas": Overview(Allowance(160, Period.MONTH, own=False), usual_credits=160),
     }  # fmt: skip
     return Stands(**(base | values))
 

@@ -12,8 +12,12 @@ from bot.credits.quotas import Situation
 from bot.credits.windows import Period, day_of, month_of
 from bot.generations.quota_changes import GrantChange, RuleChange, RuleRemoval
 from bot.generations.quota_desk import Over, Preview, RuleBook
+from bot.generations.repository import BanRow
+from bot.generations.repository.pictures import Crowd
+from bot.generations.standing import Standing
 from bot.rivya.catalogue import MODELS
 from bot.ui import quotas
+from bot.ui.standing import explain_card
 from tests.ui_samples import HOSTILE, NOW_MS, Sample
 
 LABELS = {spec.id: spec.label for spec in MODELS}
@@ -47,8 +51,19 @@ def situation(
         spender=spender, now_ms=NOW_MS, zone=UTC, account_id=1, owned=True, applied=applied, bounds=applied.bounds(),
         own=applied.own_limits(sums, NOW_MS, UTC, 160), ceilings=(*applied.ceilings(many, NOW_MS, UTC), operator),
         account=Limit(LimitScope.ACCOUNT, None, Period.DAY, 16_000, 900, day_of(NOW_MS)),
-        on_hold_credits=on_hold, granted_credits=granted,
+        on_hold_credits=on_hold, granted_credits=granted, used=many,
     )  # fmt: skip
+
+
+def explained(found: Situation, **given: Any) -> Sample:
+    """The card of /quota explain; what is no option of the card is of the standing."""
+    wide = {"user_id": ALICE, "default_credits": 160, "max_running": 4, "label_of": label_of}
+    whole = {name: given.pop(name) for name in ("crowd", "provider_left_credits", "ban") if name in given}
+    standing = Standing(found, **{"crowd": Crowd(9, 1, 1, 3, 5), **whole})
+    return Sample(lambda: explain_card(standing, **{**wide, **given}))
+
+
+BAN = BanRow(1, 20, ALICE, "kept asking for the same blocked words", 12, NOW_MS, NOW_MS + 3 * 86_400_000, None, None)
 
 
 def line(number: int, action: str, scope: Scope, subject: int = 0, **values: Any) -> LogLine:
@@ -88,21 +103,27 @@ def quota_samples() -> dict[str, Sample]:
     plain("rules-none", lambda: quotas.rules_card(RuleBook((), None), HOSTILE, 1, **wide))
     many = RuleBook(tuple(SetRule(replace(ARTISTS, subject_id=n), "", 12, NOW_MS) for n in range(1, 30)), None)
     plain("rules-many", lambda: quotas.rules_card(many, "Art & Craft", 2, **wide))
-    plain("explain", lambda: quotas.explain_card(situation(*RULES, granted=40, on_hold=8), user_id=ALICE, **wide))
-    plain("explain-capped", lambda: quotas.explain_card(situation(*RULES, here=388), user_id=ALICE, **wide))
-    plain(
-        "explain-new",
-        lambda: quotas.explain_card(situation(*RULES, used=9, joined_at_ms=NOW_MS), user_id=ALICE, **wide),
-    )
-    both = situation(replace(EVERYONE, models=("nano-banana", "nano-banana-2")))
-    plain(
-        "explain-models",
-        lambda: quotas.explain_card(both, user_id=ALICE, house_models=("nano-banana", "nano-banana-pro"), **wide),
-    )
-    plain("explain-none", lambda: quotas.explain_card(situation(used=160), user_id=ALICE, **wide))
+    roles = [replace(ARTISTS, subject_id=40 + n, credits=20 + n) for n in range(6)]
+    days = [replace(NEW, subject_id=7 + n) for n in range(6)]
+    wide_roles = frozenset({ARTIST, *(rule.subject_id for rule in roles)})
     free = situation(Rule(Scope.MEMBER, ALICE, period=Period.NONE))
-    free = replace(free, ceilings=())
-    plain("explain-free", lambda: quotas.explain_card(free, user_id=ALICE, member=False, **wide))
+    for name, shown_card in {
+        "": explained(situation(*RULES, granted=40, on_hold=8)),
+        "-capped": explained(situation(*RULES, here=388)),
+        "-new": explained(situation(*RULES, used=9, joined_at_ms=NOW_MS)),
+        "-models": explained(
+            situation(replace(EVERYONE, models=("nano-banana", "nano-banana-2"))),
+            house_models=("nano-banana", "nano-banana-pro"),
+        ),
+        "-none": explained(situation(used=160)),
+        "-free": explained(replace(free, ceilings=()), member=False),
+        "-many": explained(situation(*RULES, *roles, *days, used=9, joined_at_ms=NOW_MS, role_ids=wide_roles)),
+        "-banned": explained(situation(*RULES), ban=BAN),
+        "-paused": explained(replace(situation(*RULES), paused=True), ban=BAN),
+        "-day": explained(replace(situation(*RULES), account=replace(situation().account, used_credits=15_990))),
+        "-provider": explained(situation(*RULES), provider_left_credits=5),
+    }.items():
+        found[f"quota-explain{name}"] = shown_card
     raised = change(replace(EVERYONE, credits=5000), EVERYONE, "the contest")
     over = Preview(SetRule(EVERYONE, "", 12, NOW_MS), Over(0, 0, month_of(NOW_MS)))
     plain("confirm", lambda: quotas.change_card(raised, DRAFT, name="everyone", label_of=label_of, preview=over))
@@ -138,13 +159,31 @@ def longest_quotas(text: str) -> dict[str, Sample]:
         line(10**9, "set", Scope.ROLE, 2**63, before=values_of(worst), after=values_of(worst), reason=text[:200])
         for _ in range(5)
     ]
+    days = tuple(replace(worst, scope=Scope.NEWCOMER, subject_id=10_000 + n) for n in range(20))
+    shared = (
+        replace(worst, scope=Scope.SERVER, subject_id=0),
+        replace(worst, scope=Scope.CHANNEL, subject_id=2**63),
+        replace(worst, scope=Scope.MEMBER, subject_id=2**63),
+    )
+    roles = frozenset(rule.subject_id for rule in rules)
+    who = {"role_ids": roles, "channel_id": 2**63, "joined_at_ms": None}
+    worst_standing = replace(situation(*rules, *days, *shared, granted=10**7, on_hold=10**7, **who), paused=True)
     standing = situation(*rules, role_ids=frozenset(rule.subject_id for rule in rules), granted=10**7, on_hold=10**7)
     wide: dict[str, Any] = {"default_credits": 10**7, "label_of": label_of}
     preview = Preview(None, Over(10**6, 10**7, month_of(NOW_MS)), standing, standing)
     everyone = replace(worst, scope=Scope.EVERYONE, subject_id=0)
     return {
         "quota-rules": Sample(lambda: quotas.rules_card(book, text, 3, **wide)),
-        "quota-explain": Sample(lambda: quotas.explain_card(standing, user_id=2**63, member=False, **wide)),
+        "quota-explain": explained(
+            worst_standing,
+            user_id=2**63,
+            member=False,
+            default_credits=10**7,
+            max_running=100,
+            house_models=tuple(f"{text[:30]}{n}" for n in range(25)),
+            crowd=Crowd(*[10**6] * 5),
+            ban=replace(BAN, user_id=2**63, reason=text[:300]),
+        ),
         "quota-log": Sample(lambda: quotas.log_card(lines, 10**6 - 2, 10**6 - 1, label_of=label_of)),
         "quota-confirm": Sample(
             lambda: quotas.change_card(

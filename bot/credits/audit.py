@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from bot.credits.audit_checks import RULES, Rule
+from bot.credits.audit_settings import SETTING_RULES
 from bot.storage import Connection
 from bot.storage.guards import GUARDS
 from bot.storage.migrations import current_revision, revisions
@@ -15,6 +16,8 @@ from bot.storage.tables import metadata
 
 MOST_FOR_A_RULE = 25
 """More broken rows of one rule are counted no further: the first ones show what happened."""
+
+WHAT_TO_DO = "What to do about it: docs/operations.md, When the books don't add up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ async def audit(connection: Connection, *, now_ms: int) -> AuditReport:
         findings += await _file(connection)
         findings += await _guards(connection)
         findings += await _gaps(connection)
-        for rule in RULES:
+        for rule in (*RULES, *SETTING_RULES):
             findings += await _broken(connection, rule, now_ms)
         return await _counted(connection, findings)
     except DBAPIError as error:
@@ -78,7 +81,9 @@ def render(report: AuditReport) -> str:
     )
     if report.clean:
         return f"{looked_at}\nThe books add up."
-    return "\n".join([looked_at, *(f"{finding.code:<22} {finding.sentence}" for finding in report.findings)])
+    return "\n".join(
+        [looked_at, *(f"{finding.code:<22} {finding.sentence}" for finding in report.findings), WHAT_TO_DO]
+    )
 
 
 async def _schema(connection: Connection) -> list[Finding]:
@@ -130,7 +135,7 @@ async def _guards(connection: Connection) -> list[Finding]:
 async def _gaps(connection: Connection) -> list[Finding]:
     # Nothing is ever deleted, and a transaction that is rolled back gives its ids back: every id is there.
     findings = []
-    for table in ("entries", "legs", "quota_log", "operator_log"):
+    for table in ("entries", "legs", "quota_log", "operator_log", "setting_changes"):
         row = (
             await connection.execute(
                 text(

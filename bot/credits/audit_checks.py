@@ -146,10 +146,11 @@ RULES: tuple[Rule, ...] = (
     *(
         Rule(
             "total",
-            f"The running total of {whose} for the quarter of an hour at {{quarter_ms}} ms says {{said}} credits, "
+            f"The running total of {whose} for the quarter of an hour from {{at}} UTC says {{said}} credits, "
             "but the ledger has {booked} there.",
             f"""
-            SELECT t.subject_id, t.quarter_ms, t.used_credits AS said, (
+            SELECT t.subject_id, strftime('%Y-%m-%d %H:%M', t.quarter_ms / 1000, 'unixepoch') AS at,
+              t.used_credits AS said, (
               SELECT coalesce(sum(l.amount_credits), 0) FROM legs l{counted_join}
               WHERE {subject} AND l.dated_at_ms >= t.quarter_ms AND l.dated_at_ms < t.quarter_ms + 900000
                 AND {counted}) AS booked
@@ -288,9 +289,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "window_negative",
-        "Account {account_id} got {over} credits more back to its allowance than it drew at {dated_at_ms} ms.",
+        "Account {account_id} got {over} credits more back to its allowance than it drew on {at} UTC.",
         """
-        SELECT l.account_id, l.dated_at_ms, -sum(l.amount_credits) AS over
+        SELECT l.account_id, strftime('%Y-%m-%d %H:%M:%S', l.dated_at_ms / 1000, 'unixepoch') AS at,
+          -sum(l.amount_credits) AS over
         FROM legs l JOIN accounts a ON a.id = l.account_id
         WHERE l.grant_id IS NULL AND a.kind = 'member'
         GROUP BY l.account_id, l.dated_at_ms HAVING sum(l.amount_credits) < 0

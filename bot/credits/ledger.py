@@ -224,7 +224,7 @@ class Ledger:
         return refund_id
 
     async def statement(self, account_id: int, limit: int) -> list[Entry]:
-        """Return the newest entries, newest first."""
+        """Return the newest entries, newest first, without the holds that are settled."""
         return await self._rows.latest(account_id, limit)
 
     async def _hold(self, hold_id: int) -> Entry:

@@ -264,6 +264,17 @@ def size_rank(resolution: str) -> int:
     return int(digits) if digits else 0
 
 
+def limit_by(rule: Rule, used: Used, now_ms: int, zone: tzinfo) -> Limit | None:
+    """Return what a rule says of credits now, by what was used of what it limits; None: nothing."""
+    match rule.scope:
+        case Scope.CHANNEL:
+            return _limit(LimitScope.CHANNEL, rule, used.channel, now_ms, zone)
+        case Scope.SERVER:
+            return _limit(LimitScope.GUILD, rule, used.server, now_ms, zone)
+        case _:
+            return _limit(LimitScope.MEMBER, rule, used.member, now_ms, zone)
+
+
 def tightest(limits: Sequence[Limit]) -> Limit | None:
     """Return the limit that leaves the least, the first of several; None where nothing limits."""
     return min(

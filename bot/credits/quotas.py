@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from bot.credits.ledger import Balance, Ledger, Purse
-from bot.credits.quota_rules import Applied, Bounds, Limit, LimitScope, Rule, Spender, Used, tightest
+from bot.credits.quota_rules import Applied, Bounds, Limit, LimitScope, Rule, Spender, Used, limit_by, tightest
 from bot.credits.repository import CreditsRepository, Sums
 from bot.credits.windows import Period, Window, day_of, month_of, window_of, zone_of
 from bot.errors import BotError
@@ -86,6 +86,7 @@ class Situation:
     account: Limit
     on_hold_credits: int
     granted_credits: int
+    used: Used
     paused: bool = False
     """Whether the operator has paused the server."""
 
@@ -112,6 +113,10 @@ class Situation:
             period=own.period,
             ceiling=tightest(self.ceilings),
         )
+
+    def limit_of(self, rule: Rule) -> Limit | None:
+        """Return how a rule that is for them stands, passed over or not; None: it says nothing of credits."""
+        return limit_by(rule, self.used, self.now_ms, self.zone)
 
     def check(self, cost_credits: int, provider_left_credits: int | None) -> None:
         """Raise QuotaExceeded, naming the tightest limit, when something costs more than that leaves."""
@@ -193,6 +198,7 @@ async def look_up(
         ),
         on_hold_credits=sums.on_hold,
         granted_credits=sums.granted,
+        used=used,
         paused=known.paused,
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_c
 from bot.credits.quota_rules import Rule, Scope, Spender
 from bot.credits.windows import Period
 from bot.storage import Connection
-from bot.storage.quota_tables import grants_left
+from bot.storage.quota_tables import grants_left, open_holds
 from bot.storage.tables import account_owners, accounts, entries, forgotten_owners, legs
 
 # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
@@ -89,7 +89,11 @@ _LEGS_OF = (
 )
 _LATEST = (
     select(entries)
-    .where(entries.c.account_id == bindparam("account_id"))
+    .where(
+        entries.c.account_id == bindparam("account_id"),
+        # A hold that is settled says nothing that its capture or void doesn't.
+        or_(entries.c.kind != literal_column("'hold'"), entries.c.id.in_(select(open_holds.c.hold_id))),
+    )
     .order_by(entries.c.id.desc())
     .limit(bindparam("most"))
 )
@@ -359,7 +363,7 @@ class CreditsRepository:
         return [GrantLeft(grant_id, left, expires_at_ms) for grant_id, left, expires_at_ms in rows]
 
     async def latest(self, account_id: int, limit: int) -> list[Entry]:
-        """Return an account's newest entries, newest first."""
+        """Return an account's newest entries, newest first, without the holds that are settled."""
         rows = await self._connection.execute(_LATEST, {"account_id": account_id, "most": limit})
         return [Entry(*row) for row in rows]
 

@@ -13,7 +13,7 @@ from bot.clock import Clock
 from bot.credits.quota_rules import Bounds, LimitScope
 from bot.credits.quotas import Given, Situation, SpendingPolicy, hold_all, look_up
 from bot.errors import ReferenceRefused
-from bot.generations.account import CREDITS_FACT, ProviderAccount
+from bot.generations.account import ProviderAccount
 from bot.generations.house_rules import HouseRules, check_rules
 from bot.generations.refusals import (
     DiskShort,
@@ -29,6 +29,7 @@ from bot.generations.refusals import (
 )
 from bot.generations.repository import DraftRow, GenerationsRepository
 from bot.generations.sources import check_sources
+from bot.generations.standing import provider_left
 from bot.generations.states import RequestState
 from bot.generations.store import FileStore
 from bot.generations.values import Accepted, Attachment, Draft, GenerationRequest, Origin, Quote
@@ -213,7 +214,7 @@ class Acceptance:
         ours_bytes = await check_sources(tx, wanted.request, wanted.origin, situation.now_ms)
         self._check_bounds(wanted, situation.bounds, rules)
         await self._check_room(rows, wanted, situation.bounds, free_bytes, ours_bytes)
-        return await hold_all(tx, situation, wanted.prices, provider_left_credits=await _provider_left(rows))
+        return await hold_all(tx, situation, wanted.prices, provider_left_credits=await provider_left(rows))
 
     def _check_bounds(self, wanted: _Wanted, bounds: Bounds, house: HouseRules) -> None:
         """Keep to what the server's quotas say of models, resolution and count; offer what its settings take, too."""
@@ -334,11 +335,3 @@ class Acceptance:
             expired=row.expires_at_ms <= self._clock.now_ms(),
             request_id=row.request_id,
         )
-
-
-async def _provider_left(rows: GenerationsRepository) -> int | None:
-    reading = await rows.memory.fact(CREDITS_FACT)
-    if reading is None:
-        return None
-    value, read_at_ms = reading
-    return int(value) - await rows.pictures.promised_credits(read_at_ms)

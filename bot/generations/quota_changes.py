@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from bot.credits.quota_repository import values_of
-from bot.credits.quota_rules import DAY_MS, Rule, Scope
+from bot.credits.quota_rules import ALL_MODELS, DAY_MS, Rule, Scope
 from bot.credits.windows import Period
 
 MOST_CREDITS = 10_000_000
@@ -22,8 +24,29 @@ LARGE_GRANT = 1_000
 """A grant of so much is confirmed first."""
 LARGE_RISE = 500
 """So many more credits a month, and twice as many as before, are confirmed first."""
-_TIGHTENING = frozenset({Scope.NEWCOMER, Scope.CHANNEL, Scope.SERVER})
+_ON_TOP = frozenset({Scope.NEWCOMER, Scope.CHANNEL, Scope.SERVER})
+"""Rules that only tighten: without one there is no limit of that kind."""
 _PER_MONTH = {Period.DAY: 30, Period.WEEK: 4, Period.MONTH: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """How it stands where a change is to be made: what it is weighed against.
+
+    ``usual_credits`` are what a member may spend a month where a rule says nothing of it (None: any number),
+    ``used_up`` whether a ceiling would be reached the moment it is set, ``house_models`` those that the server's
+    settings allow (none: all).
+    """
+
+    usual_credits: int | None
+    used_up: bool = False
+    house_models: tuple[str, ...] = ()
+
+    def leaves_a_model(self, models: Sequence[str] | None) -> bool:
+        """Tell whether a rule that allows ``models`` (None: it says nothing of them) leaves any that may be used."""
+        if models is None or ALL_MODELS in models:
+            return True
+        return bool(set(models) & set(self.house_models) if self.house_models else models)
 
 
 class _Change(BaseModel):
@@ -54,19 +77,28 @@ class RuleChange(_Change):
             self.count,
         )  # fmt: skip
 
-    @property
-    def is_large(self) -> bool:
-        """Whether it is to be confirmed: it opens credits wide, or closes them."""
+    def is_large(self, footing: Footing) -> bool:
+        """Tell whether it is to be confirmed: it opens credits wide, closes them, or shuts everybody out."""
         before = self.before or {}
-        was, now = _monthly(before.get("period"), before.get("credits")), _monthly(self.period, self.credits)
-        if self.period is None or (self.period, self.credits) == (before.get("period"), before.get("credits")):
-            return self.running == 0 and before.get("running") != 0
-        only_tightens = self.scope in _TIGHTENING and was is None
+        if self.running == 0 and before.get("running") != 0:
+            return True
+        models = list(self.models) if self.models is not None else None
+        if models != before.get("models") and not footing.leaves_a_model(models):
+            return True
+        if (self.period, self.credits) == (before.get("period"), before.get("credits")):
+            return False
+        on_top = self.scope in _ON_TOP
+        usual = None if on_top else footing.usual_credits
+        was = monthly(before.get("period"), before.get("credits"), usual)
+        now = monthly(self.period, self.credits, usual)
         if now is None:
-            return not only_tightens
+            return was is not None or not on_top
+        if now == 0 or footing.used_up:
+            return True
         if was is None:
-            return now == 0 or (now >= 2 * LARGE_RISE and not only_tightens)
-        return now == 0 or now * 2 < was or (now - was >= LARGE_RISE and now >= 2 * was)
+            # There was no limit. One for all together is weighed against what a single member may spend.
+            return not on_top or footing.usual_credits is None or now * 2 < footing.usual_credits
+        return now * 2 < was or (now - was >= LARGE_RISE and now >= 2 * was)
 
 
 class RuleRemoval(_Change):
@@ -77,9 +109,8 @@ class RuleRemoval(_Change):
     subject_id: int = Field(0, ge=0)
     before: dict[str, Any]
 
-    @property
-    def is_large(self) -> bool:
-        """Whether it is to be confirmed: always."""
+    def is_large(self, _footing: Footing) -> bool:
+        """Tell whether it is to be confirmed: always."""
         return True
 
 
@@ -91,9 +122,8 @@ class GrantChange(_Change):
     credits: int = Field(ge=1, le=MOST_GRANTED)
     days: int | None = Field(None, ge=1, le=MOST_DAYS)
 
-    @property
-    def is_large(self) -> bool:
-        """Whether it is to be confirmed."""
+    def is_large(self, _footing: Footing) -> bool:
+        """Tell whether it is to be confirmed."""
         return self.credits >= LARGE_GRANT
 
     def expires_at_ms(self, now_ms: int) -> int | None:
@@ -108,9 +138,8 @@ class RefundChange(_Change):
     picture_id: str = Field(max_length=200)
     credits: int | None = Field(None, ge=1)
 
-    @property
-    def is_large(self) -> bool:
-        """Whether it is to be confirmed: a refund is never more than one picture cost."""
+    def is_large(self, _footing: Footing) -> bool:
+        """Tell whether it is to be confirmed: a refund is never more than one picture cost."""
         return False
 
 
@@ -120,9 +149,8 @@ class ZoneChange(_Change):
     action: Literal["time_zone"] = "time_zone"
     name: str = Field(max_length=60)
 
-    @property
-    def is_large(self) -> bool:
-        """Whether it is to be confirmed."""
+    def is_large(self, _footing: Footing) -> bool:
+        """Tell whether it is to be confirmed."""
         return False
 
 
@@ -141,7 +169,8 @@ def merged(before: Rule | None, scope: Scope, subject_id: int, given: dict[str, 
     return RuleChange(scope=scope, subject_id=subject_id, reason=reason, before=was, **{**(was or {}), **given})
 
 
-def _monthly(period: str | None, limit_credits: int | None) -> int | None:
-    if period is None or limit_credits is None:
-        return None
-    return limit_credits * _PER_MONTH[Period(period)]
+def monthly(period: str | None, limit_credits: int | None, usual_credits: int | None) -> int | None:
+    """Return what a rule comes to in a month; ``usual_credits`` where it says nothing of credits, None: any number."""
+    if period is None:
+        return usual_credits
+    return None if limit_credits is None else limit_credits * _PER_MONTH[Period(period)]

@@ -24,6 +24,7 @@ from bot.errors import BotError
 from bot.generations.quota_changes import (
     MOST_RULES,
     Change,
+    Footing,
     GrantChange,
     RefundChange,
     RuleChange,
@@ -31,8 +32,10 @@ from bot.generations.quota_changes import (
     ZoneChange,
     change_of,
     merged,
+    monthly,
 )
 from bot.generations.repository import GenerationsRepository, LineKind, PaidPicture
+from bot.generations.standing import Standing, stand
 from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -72,13 +75,15 @@ class Allowance:
 class Overview:
     """What /setup and /settings show of a server's quotas: what each member may spend, by which clocks, how many rules.
 
-    ``model_rules`` are those that say which models may be used.
+    ``model_rules`` are those that say which models may be used; ``usual_credits`` is what the operator set for each
+    member and month (None: any number).
     """
 
     allowance: Allowance
     time_zone: str = "UTC"
     rules: int = 0
     model_rules: int = 0
+    usual_credits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ class QuotaDesk:
             book.time_zone or "UTC",
             len(rules),
             sum(rule.models is not None for rule in rules),
+            self._spending.member_credits_per_month,
         )
 
     def _allowance(self, everyones: Rule | None) -> Allowance:
@@ -144,20 +150,60 @@ class QuotaDesk:
         usual = self._spending.member_credits_per_month
         return Allowance(usual, Period.NONE if usual is None else Period.MONTH, own=False)
 
-    async def for_everyone(self, guild_id: int, credits_a_month: int, *, reason: str) -> RuleChange:
-        """Return the change by which each member may spend so much; what else the rule for everyone says stays."""
+    async def for_everyone(self, guild_id: int, credits_a_month: int | None, *, reason: str) -> RuleChange:
+        """Return the change by which each member may spend so much; what else the rule for everyone says stays.
+
+        None: any number.
+        """
         found = await self.rule(guild_id, Scope.EVERYONE, 0)
-        given = {"period": Period.MONTH, "credits": credits_a_month}
+        period = Period.NONE if credits_a_month is None else Period.MONTH
+        given = {"period": period, "credits": credits_a_month}
         return merged(found.rule if found is not None else None, Scope.EVERYONE, 0, given, reason)
+
+    async def back_to_usual(self, guild_id: int, *, reason: str) -> RuleChange | RuleRemoval | None:
+        """Return the change by which each member may spend what the operator set; None: that is so already.
+
+        What else the rule for everyone says stays; a rule that says nothing else goes.
+        """
+        found = await self.rule(guild_id, Scope.EVERYONE, 0)
+        if found is None or found.rule.period is None:
+            return None
+        change = merged(found.rule, Scope.EVERYONE, 0, {"period": None, "credits": None}, reason)
+        if change.rule.aspects:
+            return change
+        return RuleRemoval(scope=Scope.EVERYONE, before=values_of(found.rule), reason=reason)
+
+    async def is_large(self, guild_id: int, change: Change, *, house_models: Sequence[str] = ()) -> bool:
+        """Tell whether a change is to be confirmed as it stands now; ``house_models``: those the settings allow."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> bool:
+            everyones = await QuotaRepository(tx).rule(guild_id, Scope.EVERYONE, 0)
+            usual = self._spending.member_credits_per_month
+            if everyones is not None and isinstance(change, RuleChange) and change.scope is not Scope.EVERYONE:
+                usual = monthly(everyones.rule.period, everyones.rule.credits, usual)
+            return change.is_large(
+                Footing(usual, await self._used_up(tx, guild_id, change, now_ms), tuple(house_models))
+            )
+
+        return await self._database.look(work)
+
+    async def _used_up(self, tx: Connection, guild_id: int, change: Change, now_ms: int) -> bool:
+        """Tell whether a ceiling would be reached at once, so that nobody could ask for anything more."""
+        if not isinstance(change, RuleChange) or change.scope not in {Scope.CHANNEL, Scope.SERVER}:
+            return False
+        nobody = Spender(0, guild_id, channel_id=change.subject_id or None)
+        situation = await look_up(tx, self._spending, nobody, now_ms=now_ms, trying=change.rule)
+        return any(limit.rule == change.rule and limit.left_credits == 0 for limit in situation.ceilings)
 
     async def rule(self, guild_id: int, scope: Scope, subject_id: int) -> SetRule | None:
         """Return one rule."""
         return await self._database.look(lambda tx: QuotaRepository(tx).rule(guild_id, scope, subject_id))
 
-    async def explain(self, spender: Spender) -> Situation:
-        """Return how a member stands: every limit, and which binds."""
+    async def explain(self, spender: Spender) -> Standing:
+        """Return how a member stands: every limit, which binds, and what else may keep them from making pictures."""
         now_ms = self._clock.now_ms()
-        return await self._database.look(lambda tx: look_up(tx, self._spending, spender, now_ms=now_ms))
+        return await self._database.look(lambda tx: stand(tx, self._spending, spender, now_ms=now_ms))
 
     async def preview(self, guild_id: int, rule: Rule, spender: Spender | None = None) -> Preview:
         """Say what would come of a rule, for all and for one member, without setting it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import structlog
@@ -15,9 +15,10 @@ from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository, Entry
 from bot.generations.acceptance import Acceptance
 from bot.generations.house import note_request
-from bot.generations.repository import BookedRow, GenerationsRepository, RequestRow
+from bot.generations.repository import BookedPicture, BookedRow, GenerationsRepository, RequestRow
 from bot.generations.repository.requests import Wanted
 from bot.generations.settling import end_without_picture, settle_if_over
+from bot.generations.standing import Standing, stand
 from bot.generations.states import UNSENT_STATES, DeliveryState, FailureCode, PictureState, RequestState
 from bot.generations.values import (
     Accepted,
@@ -316,13 +317,26 @@ class Generations:
         now_ms = self._clock.now_ms()
         return await self._database.look(lambda tx: balance_of(tx, self._spending, spender, now_ms=now_ms))
 
-    async def statement(self, *, user_id: int, guild_id: int | None, limit: int = 8) -> list[Entry]:
-        """Return a person's newest ledger entries."""
-        async with self._database.read() as tx:
+    async def standing(self, spender: Spender) -> Standing:
+        """Return how a person stands, with what shuts them out and what all servers together have left."""
+        now_ms = self._clock.now_ms()
+        return await self._database.look(lambda tx: stand(tx, self._spending, spender, now_ms=now_ms))
+
+    async def statement(
+        self, *, user_id: int, guild_id: int | None, limit: int = 10
+    ) -> tuple[list[Entry], Mapping[str, BookedPicture]]:
+        """Return a person's newest ledger entries, settled holds left out, and the pictures that they are about."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> tuple[list[Entry], Mapping[str, BookedPicture]]:
             account_id = await CreditsRepository(tx).find_account(guild_id=guild_id, user_id=user_id)
             if account_id is None:
-                return []
-            return await Ledger(tx, self._clock.now_ms()).statement(account_id, limit)
+                return [], {}
+            found = await Ledger(tx, now_ms).statement(account_id, limit)
+            about = {entry.picture_id for entry in found if entry.picture_id is not None}
+            return found, await GenerationsRepository(tx).refunds.booked(about)
+
+        return await self._database.look(work)
 
     async def booked(self, request_id: str) -> list[BookedRow]:
         """Return the ledger's entries of a request's pictures, oldest first."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bot.credits.ledger import Balance
 from bot.credits.quota_rules import LimitScope
 from bot.credits.repository import Entry
+from bot.generations.repository import BookedPicture
+from bot.generations.standing import Outside
 from bot.generations.states import FailureCode
-from bot.ui.card import BANANA, Card, bar, fine, gap, lines
+from bot.ui.card import BANANA, EMBER, Card, bar, fine, gap, lines
+from bot.ui.kin import url_of
 from bot.ui.quota_words import this
 from bot.ui.text import plain
 from bot.ui.words import day, grouped, in_credits, relative
@@ -31,8 +35,22 @@ _BACK_BECAUSE = {
 }
 
 
-def credits_card(balance: Balance, entries: Sequence[Entry], now_ms: int, guild_name: str | None) -> Card:
-    """Return how a person stands here, and their last entries (``entries`` are newest first; None: direct messages)."""
+def credits_card(
+    balance: Balance,
+    entries: Sequence[Entry],
+    now_ms: int,
+    guild_name: str | None,
+    *,
+    guild_id: int | None = None,
+    outside: Outside | None = None,
+    paused: bool = False,
+    pictures: Mapping[str, BookedPicture] = MappingProxyType({}),
+) -> Card:
+    """Return how a person stands here, and their last entries (``entries`` are newest first; None: direct messages).
+
+    ``outside`` is what all servers together have left, where that is less; ``pictures`` are those of the entries, of
+    which only those that stand in ``guild_id`` are linked.
+    """
     facts = []
     if balance.allowance_credits:
         allowed = grouped(balance.allowance_credits)
@@ -43,16 +61,28 @@ def credits_card(balance: Balance, entries: Sequence[Entry], now_ms: int, guild_
         facts.append(f"{grouped(balance.granted_credits)} extra, used when the others are gone")
     place = f"In {plain(guild_name, 60)}" if guild_name else "For yourself, outside of servers that I am in"
     return Card(
-        BANANA,
-        _head(balance),
+        EMBER if paused else BANANA,
+        "**The bot's operator has paused this server.** What you have stays." if paused else None,
+        _head(balance, outside),
         fine(" · ".join(facts), f"{place}; every server counts on its own."),
         gap(line=True),
-        _statement(entries, now_ms),
+        _statement(entries, now_ms, pictures, guild_id),
     )
 
 
-def _head(balance: Balance) -> str:
+def _head(balance: Balance, outside: Outside | None) -> str:
     left, own, ceiling = balance.left_credits, balance.own_credits, balance.ceiling
+    if outside is not None:
+        mine = "Of your own there is no limit." if left is None else f"Here you would have {grouped(left)}."
+        if outside.resets_at_ms is None:
+            return lines(
+                f"**{in_credits(outside.left_credits)} left at the image service**, for all servers together",
+                f"Whoever runs the bot can add more. {mine}",
+            )
+        return lines(
+            f"**{in_credits(outside.left_credits)} left today**, for all servers together",
+            f"The bot's operator allows no more; new ones come {relative(outside.resets_at_ms)}. {mine}",
+        )
     used = f"{in_credits(balance.used_credits)} used {this(balance.period)}."
     if left is None:
         return lines("**No limit on your credits here**", used)
@@ -73,12 +103,32 @@ def _head(balance: Balance) -> str:
     )
 
 
-def _statement(entries: Sequence[Entry], now_ms: int) -> str:
-    settled = {entry.settles_id for entry in entries if entry.kind in {"capture", "void"}}
-    shown = [entry for entry in entries if entry.id not in settled][:_SHOWN_ENTRIES]
-    if not shown:
+def _statement(
+    entries: Sequence[Entry], now_ms: int, pictures: Mapping[str, BookedPicture], guild_id: int | None
+) -> str:
+    if not entries:
         return "Nothing booked yet."
-    return lines("**Last entries**", *(f"{_words(entry, now_ms)} · {_when(entry, now_ms)}" for entry in shown))
+    return lines(
+        "**Last entries**",
+        *(
+            " · ".join(
+                part
+                for part in (_words(entry, now_ms), _when(entry, now_ms), _about(entry, pictures, guild_id))
+                if part is not None
+            )
+            for entry in entries[:_SHOWN_ENTRIES]
+        ),
+    )
+
+
+def _about(entry: Entry, pictures: Mapping[str, BookedPicture], guild_id: int | None) -> str | None:
+    """Return the reference of the picture that an entry is about, with a link where it stands in this place."""
+    picture = pictures.get(entry.picture_id or "")
+    if picture is None:
+        return None
+    if picture.message_id is None or picture.guild_id != guild_id:
+        return f"ref {picture.reference}"
+    return f"[{picture.reference}]({url_of(guild_id, picture.channel_id, picture.message_id)})"
 
 
 def _words(entry: Entry, now_ms: int) -> str:

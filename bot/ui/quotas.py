@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import discord
 from discord import ui
 
 from bot.credits.quota_repository import LogLine, SetRule
-from bot.credits.quota_rules import Aspect, Limit, LimitScope, Rule, Scope
+from bot.credits.quota_rules import Rule, Scope
 from bot.credits.quotas import Situation
 from bot.credits.windows import Period
 from bot.generations.quota_changes import Change, GrantChange, RuleChange, RuleRemoval
 from bot.generations.quota_desk import Preview, RuleBook
 from bot.ui import ids
-from bot.ui.card import BANANA, EMBER, SLATE, Card, bar, button, fine, gap, lines, row
+from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row, select
 from bot.ui.quota_words import (
     ModelLabel,
     allowed_words,
-    bounds_words,
     credits_words,
-    limit_words,
     line_about,
     line_words,
-    models_words,
     this,
     values_words,
     whom,
@@ -35,20 +33,41 @@ from bot.ui.words import counted, grouped, in_credits, relative
 RULES_PAGE = 6
 _REASON_LIMIT = 160
 _SHORT_REASON_LIMIT = 60
-_ROLES_SHOWN = 4
 _NAME_LIMIT = 28
 _SCOPES = (Scope.SERVER, Scope.EVERYONE, Scope.NEWCOMER, Scope.ROLE, Scope.MEMBER, Scope.CHANNEL)
 """In this order rules are listed: from what all share to what is for one."""
+_GONE = {
+    Scope.ROLE: "a role that is gone",
+    Scope.MEMBER: "a member who has left",
+    Scope.CHANNEL: "a channel that is gone, or that I can't see",
+}
+Names = Mapping[tuple[Scope, int], str | None]
+"""Names of roles, members and channels by scope and id; None: it is not there any more."""
 
 
-def rules_card(
-    book: RuleBook, guild_name: str, page: int, *, default_credits: int | None, label_of: ModelLabel
-) -> Card:
-    """Return a page (1 is the first) of a server's rules. ``default_credits`` is what holds where there is none."""
+def rules_shown(book: RuleBook, page: int) -> tuple[Sequence[SetRule], int, int]:
+    """Return the rules of a page (1 is the first; past the last is the last), its number and how many there are."""
     rules = sorted(book.rules, key=lambda found: (_SCOPES.index(found.rule.scope), found.rule.subject_id))
     pages = max(-(-len(rules) // RULES_PAGE), 1)
     page = min(max(page, 1), pages)
-    shown = rules[(page - 1) * RULES_PAGE : page * RULES_PAGE]
+    return rules[(page - 1) * RULES_PAGE : page * RULES_PAGE], page, pages
+
+
+def rules_card(
+    book: RuleBook,
+    guild_name: str,
+    page: int,
+    *,
+    default_credits: int | None,
+    label_of: ModelLabel,
+    names: Names = MappingProxyType({}),
+) -> Card:
+    """Return a page (1 is the first) of a server's rules. ``default_credits`` is what holds where there is none.
+
+    ``names`` are those of the roles, members and channels on it, as far as they are known; None: it is gone.
+    """
+    rules = book.rules
+    shown, page, pages = rules_shown(book, page)
     default = credits_words(Period.MONTH, default_credits)
     head = counted(len(rules), "rule") if rules else "No rules yet"
     zone = plain(book.time_zone or "UTC", 60)
@@ -59,68 +78,15 @@ def rules_card(
             None if any(found.rule.scope is Scope.EVERYONE for found in rules) else f"Everyone has {default}.",
         ),
         gap() if shown else None,
-        lines(*(_rule_line(found, label_of) for found in shown)),
+        lines(*(_rule_line(found, label_of, names) for found in shown)),
         gap(line=True),
         fine(
             f"Days, weeks and months begin by the clocks of {zone}.",
             "One's own rule comes first, then the best of the roles', then everyone's. Newcomers', channel and server "
             "limits apply on top; the tightest wins.",
         ),
+        _removal(shown, label_of, names) if shown else None,
         _pager(page, pages, ids.quota_rules),
-    )
-
-
-def explain_card(
-    situation: Situation,
-    *,
-    user_id: int,
-    default_credits: int | None,
-    label_of: ModelLabel,
-    member: bool = True,
-    house_models: Sequence[str] = (),
-) -> Card:
-    """Return how a member stands: what is left, what binds, and every rule. ``member``: they are in the server.
-
-    ``house_models`` are those that the server's settings allow; none: all.
-    """
-    balance, own = situation.balance, situation.binding
-    left = balance.left_credits
-    binding = balance.ceiling if balance.is_capped and balance.ceiling is not None else own
-    if left is None:
-        head = f"**<@{user_id}> has no limit on credits here.**"
-    elif left:
-        extra = balance.granted_credits if binding is own else 0
-        of_them = f", {grouped(extra)} of them extra" if 0 < extra < left else ""
-        head = f"**<@{user_id}> has {in_credits(left)} left here{of_them}.**"
-    else:
-        head = f"**<@{user_id}> has no credits left here.**"
-    total = (own.credits or 0) + balance.granted_credits
-    return Card(
-        EMBER if left == 0 else BANANA,
-        lines(
-            head,
-            bar(left / total) if left is not None and total and binding is own else None,
-            f"{_whose(binding)} binds: {limit_words(binding)}." if left is not None else None,
-            _account_line(situation, left),
-        ),
-        gap(line=True),
-        lines("**Their own**", *_own_lines(situation, default_credits, label_of)),
-        fine(
-            f"{in_credits(balance.granted_credits)} extra, used when the allowance is empty."
-            if balance.granted_credits
-            else None,
-            f"{in_credits(balance.on_hold_credits)} on hold for pictures in work." if balance.on_hold_credits else None,
-            None if member else "They are not in this server: no roles are known of them, and they count as new.",
-        )
-        or None,
-        gap(),
-        lines("**Shared with all**", *_shared_lines(situation, label_of)),
-        gap(),
-        lines(
-            "**A request of theirs**",
-            "· " + " · ".join(_bounds(situation, house_models, label_of)),
-        ),
-        fine(_two_words(situation, house_models, label_of)) if house_models else None,
     )
 
 
@@ -201,10 +167,38 @@ def log_card(shown: Sequence[LogLine], page: int, pages: int, *, label_of: Model
 # --- lists ---
 
 
-def _rule_line(found: SetRule, label_of: ModelLabel) -> str:
+def named(rule: Rule, names: Names) -> str:
+    """Return whom a rule is for where nothing is formatted: on a button, in a select."""
+    if rule.scope in _GONE and rule.subject_id > 0:
+        name = names.get((rule.scope, rule.subject_id), f"{rule.scope} {rule.subject_id}")
+        if name is None:
+            return f"{_GONE[rule.scope]} ({rule.subject_id})"
+        return f"#{name}" if rule.scope is Scope.CHANNEL else name
+    said = whom(rule.scope, rule.subject_id)
+    return said[0].lower() + said[1:]
+
+
+def _removal(shown: Sequence[SetRule], label_of: ModelLabel, names: Names) -> ui.ActionRow[Any]:
+    return select(
+        "Remove a rule …",
+        ids.quota_pick(),
+        [
+            discord.SelectOption(
+                label=label(named(found.rule, names), 100),
+                value=f"{found.rule.scope}:{found.rule.subject_id}",
+                description=label(" · ".join(allowed_words(found.rule, label_of)), 100),
+            )
+            for found in shown
+        ],
+    )
+
+
+def _rule_line(found: SetRule, label_of: ModelLabel, names: Names) -> str:
     rule = found.rule
+    gone = names.get((rule.scope, rule.subject_id), "") is None
     return lines(
-        f"**{whom(rule.scope, rule.subject_id)}** · {' · '.join(allowed_words(rule, label_of))}",
+        f"**{whom(rule.scope, rule.subject_id)}** · "
+        f"{f'{_GONE[rule.scope]} · ' if gone else ''}{' · '.join(allowed_words(rule, label_of))}",
         fine(
             f"set {relative(found.set_at_ms)} by <@{found.set_by}>"
             + (f": {plain(found.reason, _SHORT_REASON_LIMIT)}" if found.reason else "")
@@ -224,109 +218,6 @@ def _pager(page: int, pages: int, id_of: Any) -> ui.ActionRow[Any] | None:
         button(f"{page} of {pages}", f"{id_of(page)}:here", disabled=True),
         button("Older" if id_of is ids.quota_log else "More", id_of(min(page + 1, pages)), disabled=page >= pages),
     )
-
-
-# --- how one stands ---
-
-
-def _own_lines(situation: Situation, default_credits: int | None, label_of: ModelLabel) -> list[str]:
-    applied = situation.applied
-    passed_over = applied.passed_over()
-    chosen = situation.own[0]
-    binds = situation.binding if situation.balance.own_credits is not None else None
-    capped = situation.balance.is_capped
-    shown = []
-    # The role that counts first; a member may have hundreds.
-    roles = sorted(applied.roles, key=lambda rule: (rule is not chosen.rule, len(passed_over[rule])))
-    rules = [rule for rule in (applied.member, *roles[:_ROLES_SHOWN], applied.everyone) if rule is not None]
-    for rule in rules:
-        outdone = set(passed_over[rule])
-        if Aspect.CREDITS in rule.aspects and rule is not chosen.rule:
-            outdone.add(Aspect.CREDITS)
-        limit = chosen if rule is chosen.rule else None
-        shown.append(
-            _standing(rule, limit, label_of, outdone, binds=limit is binds and limit is not None and not capped)
-        )
-    if len(roles) > _ROLES_SHOWN:
-        shown.append(f"· and {counted(len(roles) - _ROLES_SHOWN, 'other rule')} of their roles")
-    for rule in applied.newcomer[:_ROLES_SHOWN]:
-        limit = next((found for found in situation.own[1:] if found.rule is rule), None)
-        shown.append(_standing(rule, limit, label_of, (), binds=limit is binds and limit is not None and not capped))
-    if chosen.rule is None:
-        mark = " · **binds**" if chosen is binds and not capped else ""
-        shown.append(f"· Without a rule on credits: {limit_words(chosen)}{mark}")
-    elif default_credits is not None:
-        shown.append(f"· ~~Without a rule: {in_credits(default_credits)} a month~~")
-    return shown
-
-
-def _shared_lines(situation: Situation, label_of: ModelLabel) -> list[str]:
-    balance, applied = situation.balance, situation.applied
-    binds = balance.ceiling if balance.is_capped else None
-    shown = []
-    for rule in (applied.channel, applied.server):
-        if rule is not None:
-            limit = next((found for found in situation.ceilings if found.rule is rule), None)
-            shown.append(_standing(rule, limit, label_of, (), binds=limit is binds and limit is not None))
-    for limit in situation.ceilings:
-        if limit.rule is None and limit.credits is not None:
-            mark = " · **binds**" if limit is binds else ""
-            shown.append(f"· The bot's operator, for this server: {limit_words(limit)}{mark}")
-    return shown or ["· No limits"]
-
-
-def _standing(
-    rule: Rule, limit: Limit | None, label_of: ModelLabel, outdone: set[Aspect] | tuple[()], *, binds: bool
-) -> str:
-    said = allowed_words(rule, label_of, outdone)
-    if limit is not None:
-        said[0] = limit_words(limit)
-    return f"· {whom(rule.scope, rule.subject_id)}: {' · '.join(said)}{' · **binds**' if binds else ''}"
-
-
-def _whose(limit: Limit) -> str:
-    if limit.rule is None:
-        if limit.scope is LimitScope.GUILD:
-            return "What the bot's operator allows this server"
-        return "What a member has without a rule"
-    match limit.rule.scope:
-        case Scope.EVERYONE:
-            return "The rule for everyone"
-        case Scope.SERVER:
-            return "The limit of the whole server"
-        case Scope.MEMBER:
-            return "Their own rule"
-        case Scope.NEWCOMER:
-            return f"The limit for members of less than {counted(limit.rule.subject_id, 'day')}"
-        case Scope.ROLE:
-            return f"The rule of {whom(Scope.ROLE, limit.rule.subject_id)}"
-        case Scope.CHANNEL:
-            return f"The limit of {whom(Scope.CHANNEL, limit.rule.subject_id)}"
-
-
-def _account_line(situation: Situation, left: int | None) -> str | None:
-    today = situation.account.left_credits
-    if today is None or (left is not None and today >= left):
-        return None
-    return f"The bot's operator allows all servers together {in_credits(today)} more today."
-
-
-def _bounds(situation: Situation, house_models: Sequence[str], label_of: ModelLabel) -> Sequence[str]:
-    bounds = situation.bounds
-    models = bounds.models
-    if house_models:
-        models = frozenset(model for model in house_models if bounds.allows_model(model))
-    return bounds_words(
-        resolution=bounds.resolution, models=models, count=bounds.count, running=bounds.running, label_of=label_of
-    )
-
-
-def _two_words(situation: Situation, house_models: Sequence[str], label_of: ModelLabel) -> str:
-    """Return which of the two says what of models: the settings for everyone, the quotas for whom they are."""
-    said = f"Models: /settings allows everyone {models_words(house_models, label_of)}"
-    if situation.bounds.models is None:
-        return f"{said}; /quota says nothing of them here."
-    return f"{said}; /quota allows them {models_words(situation.bounds.models, label_of)} here. It takes both."
 
 
 # --- changes ---

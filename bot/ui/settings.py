@@ -39,6 +39,9 @@ SLOW_MODES_S: Final = (0, 10, 30, 60, 5 * 60, 15 * 60, 3600, 6 * 3600, 24 * 3600
 CHANGES_SHOWN: Final = 10
 CREDITS: Final = (16, 40, 80, 160, 320, 800, 1600)
 """What the panels offer for each member and month; /quota takes any number."""
+ANY_NUMBER: Final = "any"
+USUAL: Final = "usual"
+"""What the panels offer beside numbers: no limit, and what the bot's operator set."""
 _NAME_LIMIT: Final = 100
 _LISTED_LIMIT: Final = 2600
 
@@ -254,19 +257,34 @@ def _credits(stands: Stands, said: str | None) -> Card:
 
 def everyones_credits(stands: Stands, custom_id: str) -> ui.ActionRow[Any]:
     """Return the select of what each member may spend a month."""
-    allowance = stands.quotas.allowance
+    allowance, usual = stands.quotas.allowance, stands.quotas.usual_credits
     monthly = _monthly(allowance)
+    free = allowance.own and allowance.period is Period.NONE
     return select(
         "Credits of each member a month …",
         custom_id,
         [
+            *(
+                discord.SelectOption(
+                    label=f"{in_credits(amount)} a month",
+                    value=str(amount),
+                    description=f"about {counted(amount // max(stands.usual_credits, 1), 'picture')}",
+                    default=amount == monthly and allowance.own,
+                )
+                for amount in credits_offered(allowance)
+            ),
             discord.SelectOption(
-                label=f"{in_credits(amount)} a month",
-                value=str(amount),
-                description=f"about {counted(amount // max(stands.usual_credits, 1), 'picture')}",
-                default=amount == monthly,
-            )
-            for amount in credits_offered(allowance)
+                label="No limit",
+                value=ANY_NUMBER,
+                description="as many as the channel, the server and the bot's operator allow",
+                default=free,
+            ),
+            discord.SelectOption(
+                label="What the bot's operator set",
+                value=USUAL,
+                description=allowance_words(usual, Period.NONE if usual is None else Period.MONTH),
+                default=not allowance.own,
+            ),
         ],
     )
 

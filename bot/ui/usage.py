@@ -9,6 +9,7 @@ from typing import Any, Final
 import discord
 from discord import ui
 
+from bot.generations.repository.usage import BookedRow
 from bot.generations.states import PictureState
 from bot.generations.usage import By, Key, Period, Sum, Trace, Usage
 from bot.generations.values import RequestView
@@ -229,7 +230,9 @@ def trace_card(view: RequestView, trace: Trace) -> Card:
     older = len(trace.entries) - len(shown)
     positions = {picture.id: picture.position for picture in view.pictures}
     booked = [
-        f"#{entry.id} · picture {positions.get(entry.picture_id, '?')} · {BOOKED.get(entry.kind, entry.kind)} "
+        _adjusted(entry)
+        if entry.kind == "adjust"
+        else f"#{entry.id} · picture {positions.get(entry.picture_id, '?')} · {BOOKED.get(entry.kind, entry.kind)} "
         f"**{grouped(entry.amount_credits)}**{_why(entry.reason)} · {relative(entry.created_at_ms)}"
         for entry in shown
     ]
@@ -248,6 +251,15 @@ def trace_card(view: RequestView, trace: Trace) -> Card:
             f"-# {counted(older, 'older entry', 'older entries')} not shown" if older else None,
             *booked,
         ),
+    )
+
+
+def _adjusted(entry: BookedRow) -> str:
+    """Return what the operator's own accounts bore: it is no charge of the member or the server."""
+    words = "borne by the bot's operator" if entry.amount_credits >= 0 else "back to the bot's operator"
+    return (
+        f"#{entry.id} · {words}, not charged here: **{grouped(abs(entry.amount_credits))}**{_why(entry.reason)}"
+        f" · {relative(entry.created_at_ms)}"
     )
 
 

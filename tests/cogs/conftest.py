@@ -177,7 +177,7 @@ class DiscordWorld(Actions):
             part = {"type": 3, "custom_id": custom_id, "options": [{"label": v, "value": v} for v in values]}
             data = {"component_type": 3, "custom_id": custom_id, "values": list(values)}
         shown = {**serializers.message_payload(backend, stored), "components": [{"type": 1, "components": [part]}]}
-        channel = ChannelHandle(self.env, who.guild, backend.get_channel(message.channel_id))
+        channel = ChannelHandle(self.env, getattr(who, "guild", None), backend.get_channel(message.channel_id))
         return await _dispatch_actor_interaction(
             who, 3, channel, data, extra={"message": shown}, source_message_id=stored.id
         )

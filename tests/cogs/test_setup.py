@@ -58,9 +58,9 @@ async def test_three_answers_and_it_is_set_up(fresh: DiscordWorld) -> None:
 
     await pick(world, admin, panel, "channels", world.channel)
     assert f"Now: <#{world.channel.id}>." in text_of(panel)
-    await pick(world, admin, panel, "credits", "40")
-    assert "Each member may spend 40 credits a month now." in text_of(panel)
-    assert "Now: 40 credits a month for each member. A usual picture" in text_of(panel)
+    await pick(world, admin, panel, "credits", "80")
+    assert "Each member may spend 80 credits a month now." in text_of(panel)
+    assert "Now: 80 credits a month for each member. A usual picture" in text_of(panel)
     log = world.guild.create_text_channel("log")
     await pick(world, admin, panel, "log", log)
     assert f"Now: <#{log.id}>, without the prompts of private pictures." in text_of(panel)
@@ -68,7 +68,7 @@ async def test_three_answers_and_it_is_set_up(fresh: DiscordWorld) -> None:
     rules = await world.core.house.rules(world.guild.id)
     assert (rules.channels, rules.log_channel_id) == ((world.channel.id,), log.id)
     source = await made(world, "the first one")
-    assert "8 credits · 32 left" in text_of(source)
+    assert "8 credits · 72 left" in text_of(source)
     await world.until(lambda: world.messages(log))
     await world.click(admin, panel, "Everywhere")
     await world.click(admin, panel, "No log")
@@ -109,6 +109,27 @@ async def test_much_more_is_asked_about_first_as_in_quota(fresh: DiscordWorld) -
     assert (await world.core.quotas.overview(world.guild.id)).allowance.credits == 1600
 
 
+async def test_no_limit_and_back_to_what_the_operator_set(fresh: DiscordWorld) -> None:
+    world = fresh
+    admin, quotas = admin_of(world), world.core.quotas
+    usual = await quotas.overview(world.guild.id)
+    panel = (await world.slash(admin, "setup")).response
+    chosen = [option["label"] for option in selects_of(panel)[0]["options"] if option.get("default")]
+    assert chosen == ["What the bot's operator set"]
+    await pick(world, admin, panel, "credits", "usual")
+    assert "What the bot's operator set holds for each member." in text_of(panel)
+    assert await quotas.overview(world.guild.id) == usual
+    asked = await pick(world, admin, panel, "credits", "any")
+    await world.click(admin, asked.response, "Set no limit on credits for everyone")
+    panel = (await world.slash(admin, "setup")).response
+    assert "Now: no limit for each member." in text_of(panel)
+    chosen = [option["label"] for option in selects_of(panel)[0]["options"] if option.get("default")]
+    assert chosen == ["No limit"]
+    asked = await pick(world, admin, panel, "credits", "usual")
+    await world.click(admin, asked.response, "Remove the rule for everyone")
+    assert await quotas.overview(world.guild.id) == usual
+
+
 async def test_settings_set_the_same_rule_and_the_clocks(fresh: DiscordWorld) -> None:
     world = fresh
     admin = admin_of(world)
@@ -116,8 +137,8 @@ async def test_settings_set_the_same_rule_and_the_clocks(fresh: DiscordWorld) ->
     assert "**Credits** 160 credits a month for each member, as the bot's operator set it" in text_of(panel)
     assert "**Clocks** UTC" in text_of(panel)
     await choose_all(world, admin, panel, "credits", custom_id=ids.settings_go())
-    await choose_all(world, admin, panel, "40", custom_id=ids.setting_choice("credits"))
-    assert "Each member may spend 40 credits a month now." in text_of(panel)
+    await choose_all(world, admin, panel, "80", custom_id=ids.setting_choice("credits"))
+    assert "Each member may spend 80 credits a month now." in text_of(panel)
     asked = await choose_all(world, admin, panel, "1600", custom_id=ids.setting_choice("credits"))
     assert "Nothing has been changed yet." in text_of(asked.response)
 
@@ -173,6 +194,10 @@ async def test_the_same_event_sets_it_once_and_other_limits_of_the_rule_stay(fre
         (ids.setup(), []),
         (ids.setup_choice("channels"), ["1"]),
         (ids.setup_choice("credits"), ["1600"]),
+        (ids.setup_choice("credits"), ["usual"]),
+        (ids.setting_choice("credits"), ["80"]),
+        (ids.setting_choice("credits"), ["any"]),
+        (ids.zone(), []),
         (ids.setup_choice("log"), ["1"]),
         (ids.setup_clear("channels"), []),
         (ids.setup_clear("log"), []),

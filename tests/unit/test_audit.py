@@ -13,10 +13,13 @@ import pytest
 
 from bot.credits.audit import MOST_FOR_A_RULE, AuditReport, audit, render
 from bot.credits.audit_checks import RULES
+from bot.credits.audit_settings import SETTING_RULES
 from bot.credits.ledger import Ledger
-from bot.credits.quota_repository import QuotaRepository
+from bot.credits.quota_repository import QuotaRepository, values_of
+from bot.credits.quota_rules import Rule, Scope
 from bot.credits.quotas import SpendingPolicy
-from bot.credits.windows import month_of
+from bot.credits.windows import Period, month_of
+from bot.generations.house import change_rules
 from bot.storage import Connection, Database, open_database
 from tests.books import GUILD, USER, accept, end, fetch, move
 
@@ -54,6 +57,23 @@ async def fill(database: Database) -> None:
         await Ledger(tx, NOW_MS + 8).refund(
             "mixed-1", 3, actor="admin", reason="blurred", open_since_ms=month_of(NOW_MS).start_ms
         )  # refund 12
+        await QuotaRepository(tx).log(
+            GUILD, actor_id=9, action="refund", scope="member", subject_id=USER, before=None, after={"credits": 3},
+            reason="blurred", event_id="2", entry_id=12, now_ms=NOW_MS,
+        )  # fmt: skip
+        rule = Rule(Scope.ROLE, 5, Period.DAY, 40, models=("nano-banana",))
+        await QuotaRepository(tx).put(GUILD, rule, reason="", set_by=9, now_ms=NOW_MS)
+        await QuotaRepository(tx).log(
+            GUILD, actor_id=9, action="set", scope="role", subject_id=5, before=None, after=values_of(rule),
+            reason="", event_id="3", now_ms=NOW_MS,
+        )  # fmt: skip
+        await change_rules(
+            tx, GUILD, by=9, now_ms=NOW_MS,
+            values={
+                "channels": [30], "roles_denied": [7], "terms": ["ä"], "models": ["nano-banana"], "slow_mode_s": 5,
+                "default_model": "nano-banana", "private_allowed": False, "log_channel_id": 3 * 10**17,
+            },
+        )  # fmt: skip
         await ledger.member_account(guild_id=GUILD, user_id=USER + 1)  # account 3
         await accept(tx, "lost", now_ms=NOW_MS + 9, user_id=USER + 1)  # hold 13
         await move(tx, "lost-1", "submitting", "unknown")
@@ -113,12 +133,16 @@ async def test_what_the_operator_reads(books: Path) -> None:
     ]
     with stranger(books) as connection:
         connection.execute("UPDATE pictures SET charged_credits = 9 WHERE id = 'made-1'")
-    first, second = render(await looked_at(books)).splitlines()
+    first, second, last = render(await looked_at(books)).splitlines()
     assert first == text.splitlines()[0]
     assert second.split(maxsplit=1) == [
         "picture_charged",
         "Picture made-1 (fetched) says that it cost 9 credits, but 8 were captured.",
     ]
+    assert last == "What to do about it: docs/operations.md, When the books don't add up."
+    with stranger(books) as connection:
+        connection.execute("UPDATE totals SET used_credits = 1 WHERE scope = 'all'")
+    assert "for the quarter of an hour from 2026-09-21 14:00 UTC says 1 credits" in render(await looked_at(books))
 
 
 async def test_an_empty_database_is_clean(database: Database, database_path: Path) -> None:
@@ -278,6 +302,27 @@ DAMAGE: list[tuple[str, str, str]] = [
         f"INSERT INTO forgettings (with_messages, asked_at_ms) VALUES (0, {NOW_MS - 2 * 86_400_000})",
         "asked 48 hours ago to be forgotten (number 1)",
     ),
+    (
+        "unlogged",
+        f"{NEW_ENTRY} (1, 'grant', 9, NULL, NULL, 'admin', 'y', {NOW_MS})",
+        "a grant over 9 credits to account 1",
+    ),
+    ("unlogged", "UPDATE quota_log SET entry_id = NULL WHERE id = 2", "Entry 12, a refund over 3 credits"),
+    ("rule_log", "UPDATE quota_rules SET credits = 41", "for role 5 is not what line 3 of its quota log says"),
+    ("rule_log", "UPDATE quota_rules SET models = NULL", "for role 5"),
+    ("rule_log", "UPDATE quota_rules SET resolution = '4K'", "for role 5"),
+    ("rule_log", "DELETE FROM quota_rules", "for role 5"),
+    ("setting_log", "UPDATE house_rules SET channels = '[]'", "The setting channels of server 201 is [], but its"),
+    ("setting_log", "UPDATE house_rules SET slow_mode_s = 0", "setting slow_mode_s of server 201 is 0, but"),
+    ("setting_log", "UPDATE house_rules SET private_allowed = 1", "private_allowed of server 201 is true"),
+    ("setting_log", "UPDATE house_rules SET log_channel_id = NULL", "says 300000000000000000: set it again"),
+    ("hash_left", f"INSERT INTO forgotten_owners VALUES (3, 'hash', {NOW_MS - 2 * 86_400_000})", "Account 3 keeps"),
+    (
+        "log_stuck",
+        f"UPDATE log_lines SET created_at_ms = {NOW_MS - 3 * 86_400_000}",
+        "channel of server 201 wait since",
+    ),
+    ("deleted", "DELETE FROM setting_changes WHERE id = 2", "written to setting_changes"),
     ("forgotten_owner", "INSERT INTO forgotten_owners VALUES (1, 'hash', 1)", "Account 1 has an owner, and a hash"),
     ("deleted", "DELETE FROM entries WHERE id = 15", "Of 15 rows that were written to entries 14 are there; id 15"),
     ("deleted", "DELETE FROM entries WHERE id IN (1, 5)", "13 are there; id 1 "),
@@ -300,7 +345,7 @@ async def test_damage_is_found_and_named(books: Path, code: str, damage: str, wo
 
 
 def test_every_rule_has_its_damage() -> None:
-    assert {rule.code for rule in RULES} <= {code for code, *_ in DAMAGE}
+    assert {rule.code for rule in (*RULES, *SETTING_RULES)} <= {code for code, *_ in DAMAGE}
 
 
 async def test_a_notice_may_wait_while_nothing_runs_that_could_end_it(books: Path) -> None:

@@ -240,9 +240,11 @@ async def test_the_statement_is_newest_first(purse: Purse) -> None:
     await purse.grant(5)
     hold, _ = await purse.hold(8)
     await purse.capture(hold, 6)
+    await purse.hold(7)
     async with purse.database.read() as connection:
-        found = await Ledger(connection, NOW_MS).statement(purse.account_id, 2)
-    assert [(entry.kind, entry.amount_credits) for entry in found] == [("capture", 6), ("hold", 8)]
+        found = await Ledger(connection, NOW_MS).statement(purse.account_id, 3)
+    # The hold that was captured would only say the same again.
+    assert [(entry.kind, entry.amount_credits) for entry in found] == [("hold", 7), ("capture", 6), ("grant", 5)]
 
 
 # --- refunds ---

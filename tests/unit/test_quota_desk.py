@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from bot.credits.quota_repository import QuotaRepository
 from bot.credits.quota_rules import Rule, Scope, Spender
 from bot.credits.quotas import SpendingPolicy
 from bot.credits.windows import Period
 from bot.generations.quota_changes import (
+    Footing,
     GrantChange,
     RefundChange,
     RuleChange,
     RuleRemoval,
     ZoneChange,
     change_of,
+    merged,
 )
-from bot.generations.quota_desk import ChangeRefused, QuotaDesk
+from bot.generations.quota_desk import DRAFT_S, Allowance, ChangeRefused, QuotaDesk
 from bot.storage import Database
 from tests.books import GUILD, USER, accept, fetch
 from tests.clocks import TestClock
@@ -130,27 +134,132 @@ async def test_the_log_can_not_be_rewritten(desk: QuotaDesk, database_path: Path
                 stranger.execute(statement)
 
 
+MONTHLY_100 = {"period": "month", "credits": 100}
+UNLIMITED = {"period": "none"}
+
+
+def server(**values: Any) -> RuleChange:
+    return RuleChange(scope=Scope.SERVER, **values)
+
+
 @pytest.mark.parametrize(
     ("change", "large"),
     [
-        (everyone(period="month", credits=900), False),
+        # Against what the operator set (160 a month) where no rule says anything of credits.
+        (everyone(period="month", credits=80), False),
+        (everyone(period="month", credits=79), True),
+        (everyone(period="month", credits=1), True),
+        (everyone(period="month", credits=659), False),
+        (everyone(period="month", credits=660), True),
+        (everyone(period="month", credits=900), True),
         (everyone(period="day", credits=40), True),
         (everyone(period="none"), True),
         (everyone(period="month", credits=0), True),
+        (everyone(before={"period": "month", "credits": 400}, running=2), True),  # back to 160
+        (everyone(before={"period": "month", "credits": 200}, running=2), False),
+        (everyone(before=UNLIMITED, running=2), True),
+        # Against the rule there was.
         (everyone(period="month", credits=2000, before={"period": "month", "credits": 1900}), False),
         (everyone(period="month", credits=2000, before={"period": "month", "credits": 900}), True),
-        (everyone(period="month", credits=40, before={"period": "month", "credits": 100}), True),
-        (everyone(period="month", credits=60, before={"period": "month", "credits": 100}), False),
-        (everyone(period="day", credits=100, before={"period": "month", "credits": 100}), True),
-        (everyone(resolution="4K"), False),
+        (everyone(period="month", credits=40, before=MONTHLY_100), True),
+        (everyone(period="month", credits=60, before=MONTHLY_100), False),
+        (everyone(period="day", credits=100, before=MONTHLY_100), True),
+        (everyone(period="month", credits=1, before=UNLIMITED), True),
+        (everyone(period="month", credits=100_000, before=UNLIMITED), True),
+        (RuleChange(scope=Scope.ROLE, subject_id=5, period="month", credits=1), True),
+        # What shuts out, whatever else it says.
         (everyone(running=0), True),
-        (RuleChange(scope=Scope.SERVER, period="month", credits=50_000), False),
-        (RuleChange(scope=Scope.SERVER, period="none", before={"period": "month", "credits": 10}), True),
+        (everyone(running=0, period="month", credits=110, before=MONTHLY_100), True),
+        (everyone(running=0, period="month", credits=110, before={**MONTHLY_100, "running": 0}), False),
+        (everyone(models=()), True),
+        (everyone(models=("nano-banana",)), False),
+        # What costs less and lets everybody go on.
+        (everyone(resolution="1K", before={"resolution": "4K"}), False),
+        (everyone(count=1, before={"count": 4}), False),
+        (everyone(running=1, before={"running": 5}), False),
+        # For all together: against what one member may spend.
+        (server(period="month", credits=50_000), False),
+        (server(period="month", credits=1), True),
+        (server(period="month", credits=80), False),
+        (server(period="none", before={"period": "month", "credits": 10}), True),
+        (server(period="none"), False),
+        (server(running=4, before={"period": "month", "credits": 10}), True),
         (RuleRemoval(scope=Scope.EVERYONE, before={}), True),
         (GrantChange(user_id=1, credits=999), False),
         (GrantChange(user_id=1, credits=1000), True),
     ],
 )
 def test_what_is_large(change: Any, large: bool) -> None:
-    assert change.is_large is large
+    assert change.is_large(Footing(160)) is large
     assert change_of(change.model_dump(mode="json")) == change
+
+
+@pytest.mark.parametrize(
+    ("change", "footing", "large"),
+    [
+        (everyone(period="month", credits=900), Footing(None), True),
+        (everyone(period="none"), Footing(None), True),
+        (server(period="month", credits=50_000), Footing(None), True),
+        (server(period="month", credits=50_000), Footing(160, used_up=True), True),
+        (everyone(models=("nano-banana",)), Footing(160, house_models=("nano-banana-pro",)), True),
+        (everyone(models=("nano-banana",)), Footing(160, house_models=("nano-banana", "nano-banana-2")), False),
+        (everyone(models=("*",)), Footing(160, house_models=("nano-banana-pro",)), False),
+    ],
+)
+def test_what_is_large_where_it_stands_otherwise(change: Any, footing: Footing, large: bool) -> None:
+    assert change.is_large(footing) is large
+
+
+async def test_a_role_s_rule_is_weighed_against_everyone_s(desk: QuotaDesk) -> None:
+    for_role = RuleChange(scope=Scope.ROLE, subject_id=5, period="month", credits=900)
+    assert await desk.is_large(GUILD, for_role)  # the operator set 100
+    await desk.change(GUILD, everyone(period=Period.MONTH, credits=600), by=ADMIN, event_id="1")
+    assert not await desk.is_large(GUILD, for_role)
+
+
+async def test_a_ceiling_that_is_reached_already_is_large(
+    desk: QuotaDesk, database: Database, clock: TestClock
+) -> None:
+    low = server(period=Period.MONTH, credits=80)
+    assert not await desk.is_large(GUILD, low)
+    for number in range(10):
+        await database.write(lambda tx, number=number: accept(tx, f"r{number}", now_ms=clock.now_ms()))
+    assert await desk.is_large(GUILD, low)
+    assert not await desk.is_large(GUILD, server(period=Period.MONTH, credits=81))
+
+
+def test_a_grant_is_bounded() -> None:
+    GrantChange(user_id=USER, credits=100_000)
+    for amount in (0, 100_001):
+        with pytest.raises(ValidationError):
+            GrantChange(user_id=USER, credits=amount)
+
+
+async def test_a_draft_that_has_expired_goes_with_the_next(
+    desk: QuotaDesk, database: Database, clock: TestClock
+) -> None:
+    change = GrantChange(user_id=USER, credits=4000)
+    first = await desk.keep(GUILD, change, by=ADMIN)
+    clock.advance(DRAFT_S - 1)
+    second = await desk.keep(GUILD, change, by=ADMIN)
+    clock.advance(1)
+    third = await desk.keep(GUILD, change, by=ADMIN)
+    kept = [await database.look(lambda tx, one=one: QuotaRepository(tx).draft(one)) for one in (first, second, third)]
+    assert [draft is not None for draft in kept] == [False, True, True]
+
+
+async def test_back_to_what_the_operator_set(desk: QuotaDesk) -> None:
+    assert await desk.back_to_usual(GUILD, reason="") is None
+    change = await desk.for_everyone(GUILD, None, reason="")
+    await desk.change(GUILD, change, by=ADMIN, event_id="1")
+    assert (await desk.overview(GUILD)).allowance == Allowance(None, Period.NONE, own=True)
+    back = await desk.back_to_usual(GUILD, reason="")
+    assert isinstance(back, RuleRemoval)  # the rule said nothing else
+    more = merged(change.rule, Scope.EVERYONE, 0, {"count": 2}, "")
+    await desk.change(GUILD, more, by=ADMIN, event_id="2")
+    back = await desk.back_to_usual(GUILD, reason="")
+    assert isinstance(back, RuleChange)
+    await desk.change(GUILD, back, by=ADMIN, event_id="3")
+    (found,) = (await desk.book(GUILD)).rules
+    assert found.rule == Rule(Scope.EVERYONE, count=2)
+    assert (await desk.overview(GUILD)).allowance == Allowance(100, Period.MONTH, own=False)

@@ -40,6 +40,7 @@ from tests.books import add_request, end, fetch
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 START_MS = int(datetime(2026, 10, 22, 12, tzinfo=UTC).timestamp() * 1000)  # clocks change in many places soon
+SPRING_MS = int(datetime(2027, 3, 25, 12, tzinfo=UTC).timestamp() * 1000)  # and are put on in these days
 LONG_AFTER_MS = START_MS + 10_000 * DAY_MS
 ZONES = ("Europe/Berlin", "America/Havana", "Africa/Cairo", "Asia/Kathmandu", "Pacific/Chatham", "Asia/Kolkata")
 ARTIST, PATRON = 401, 402
@@ -207,20 +208,21 @@ class ServerLife(RuleBasedStateMachine):
     paid = Bundle("paid")
 
     @initialize(
+        start_ms=st.sampled_from((START_MS, SPRING_MS)),
         both=st.booleans(),
         given=st.booleans(),
         zone=st.sampled_from(ZONES),
         rules=st.lists(st.tuples(WHICH, SAID), max_size=4),
     )
-    def open_a_server(self, both: bool, given: bool, zone: str, rules: list[tuple[Which, Said]]) -> None:
+    def open_a_server(self, start_ms: int, both: bool, given: bool, zone: str, rules: list[tuple[Which, Said]]) -> None:
         self.number = next(self.examples)
         self.guild_id = 10_000 + self.number
-        self.model = Model()
+        self.model = Model(start_ms)
         self.names = count(1)
         self.people = [
-            Person(1, frozenset(), START_MS - 900 * DAY_MS),
-            Person(2, frozenset({ARTIST}), START_MS - 2 * DAY_MS),
-            Person(3, frozenset({ARTIST, PATRON}), START_MS - 900 * DAY_MS),
+            Person(1, frozenset(), start_ms - 900 * DAY_MS),
+            Person(2, frozenset({ARTIST}), start_ms - 2 * DAY_MS),
+            Person(3, frozenset({ARTIST, PATRON}), start_ms - 900 * DAY_MS),
         ]
         self.desk = QuotaDesk(self.database, POLICY, self)
         self.an_admin_sets_the_time_zone(zone)

@@ -21,7 +21,7 @@ from bot.generations.repository.personal import PersonalQueries
 from bot.generations.repository.pictures import PictureQueries, PictureRow
 from bot.generations.repository.preferences import PreferenceQueries, PreferencesRow, StyleRow
 from bot.generations.repository.references import ReferenceQueries, ReferenceRow
-from bot.generations.repository.refunds import PaidPicture, RefundQueries
+from bot.generations.repository.refunds import BookedPicture, PaidPicture, RefundQueries
 from bot.generations.repository.reports import ReportQueries, ReportRow, ReportState
 from bot.generations.repository.requests import RequestQueries, RequestRow
 from bot.generations.repository.rules import ChangeRow, RuleQueries, RulesRow
@@ -35,6 +35,7 @@ __all__ = [
     "AttemptRow",
     "BanRow",
     "BookRow",
+    "BookedPicture",
     "BookedRow",
     "ChangeRow",
     "DeliveryRow",
