@@ -16,7 +16,7 @@ from bot.generations.operator_desk import DeskRefused
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.ui import ids
 from bot.ui.progress import progress_card
-from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, png, text_of
+from tests.cogs.conftest import DiscordWorld, _alive, labels_of, pictures_of, png, text_of
 from tests.cogs.results import filled_in, made, more, newest, newest_view, words_of
 from tests.rules import drop_rules, set_rule
 from tests.ui_limits import texts
@@ -25,6 +25,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PROMPT = "a quiet harbour"
 ROLE_NAMES = iter(range(10_000))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DiscordWorld]:
+    """A world in which as many pictures can be paid for as there are rules and paths."""
+    unlimited = {"account_credits_per_day": "", "guild_credits_per_month": ""}
+    async with _alive(tmp_path_factory.mktemp("world"), **unlimited) as world:
+        yield world
 
 
 async def settle(world: DiscordWorld, **values: Any) -> None:
