@@ -175,6 +175,8 @@ class Attachments:
     fetched: list[str] = field(default_factory=list)
     doors: asyncio.Event = field(default_factory=asyncio.Event)
     """While cleared, nothing arrives."""
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
+    """What arrives only once its event is set."""
 
     def __post_init__(self) -> None:
         self.doors.set()
@@ -189,6 +191,8 @@ class Attachments:
     async def fetch(self, url: str, destination: Path, *, max_bytes: int) -> int:
         self.fetched.append(url)
         await self.doors.wait()
+        if url in self.held:
+            await self.held[url].wait()
         if self.faults.get(url):
             raise self.faults[url].pop(0)
         content = self.files[url][: max_bytes + 1]

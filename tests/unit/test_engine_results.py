@@ -105,11 +105,12 @@ async def test_a_reference_that_is_no_picture_is_named_and_costs_nothing(worlds:
 async def test_a_reference_goes_up_while_the_next_one_is_awaited(worlds: Worlds) -> None:
     async with worlds.open() as world:
         first, second = world.cdn.add("first.png"), world.cdn.add("second.png")
-        world.cdn.faults[second.url] = [FetchError("503", retryable_now=True)]
+        arrival = world.cdn.held[second.url] = asyncio.Event()
         request_id = await world.imagine(references=(first, second))
         await world.until(lambda: bool(worlds.rivya.books.uploads))
         states = [image.state for image in (await world.view(request_id)).references]
         assert states[1] == "waiting"
+        arrival.set()
         await world.until_idle()
         await world.check_one_picture(request_id)
         assert len(worlds.rivya.books.uploads) == 2
