@@ -108,9 +108,3 @@ def reference_image(image: ReferenceView) -> StoredImage:
 def references_refused(view: RequestView) -> list[ReferenceView]:
     """Return the references that were no usable images: what comes of the request goes without them."""
     return [image for image in view.references if image.state is ReferenceState.REFUSED]
-
-
-def references_gone(view: RequestView) -> list[str]:
-    """Return the names of a request's references whose bytes are no longer kept."""
-    refused = references_refused(view)
-    return [image.filename for image in view.references if not image.kept and image not in refused]
