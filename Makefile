@@ -7,8 +7,8 @@ PYTHON ?= python3.14 python3.13 python3.12 python3.11 python3 python
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-# One more than there are cores: the tests that kill bots and wait for services leave a core idle now and then.
-WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)
+# Twice as many as there are cores: the tests that kill bots and wait for services leave a core idle half of the time.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) \* 2)
 PYTEST := $(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=8 --dist=worksteal
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version=3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --no-header
@@ -42,7 +42,7 @@ run: $(READY) ## run the bot for real, with the settings in .env
 test: $(READY) ## run the tests (ARGS="-k quota" to choose some)
 	$(PYTEST) $(ARGS)
 
-check: format-check lint types imports coverage ## everything a change must pass
+check: format-check lint types imports test ## everything a change must pass
 
 format: $(READY) ## format the code and mend what can be mended
 	$(BIN)/ruff check --fix-only --quiet .
@@ -61,7 +61,7 @@ types: $(READY) ## mypy, strict
 imports: $(READY) ## who may import whom (import-linter)
 	$(BIN)/lint-imports
 
-coverage: $(READY) ## run the tests with branch coverage (at least 90 %)
+coverage: $(READY) ## run the tests with branch coverage (at least 90 %); half as long again
 	$(PYTEST) --cov --cov-report=term
 
 lock: $(LOCKED) ## write requirements/*.lock anew from pyproject.toml (ARGS=--upgrade for newer versions)

@@ -55,6 +55,7 @@ class Waiting(Stage):
             planned_s = self._durations.schedule(request.model, request.resolution, elapsed_s)
             await self._clock.sleep(min(pause_s or planned_s, max((deadline_ms - self._clock.now_ms()) / 1000, 0.0)))
             await self._budget.take()
+            asking_ms = self._clock.now_ms()
             try:
                 async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
                     task = await self._client.status(picture.task_id or "")
@@ -73,8 +74,9 @@ class Waiting(Stage):
                         self._durations.record(request.model, request.resolution, took_s)
                     return
                 open_at_s = asked_at_s
-            # After the question, never before it: we may have been away for longer than the deadline.
-            if self._clock.now_ms() >= deadline_ms:
+            # After a question, and one that was asked after the deadline: we may have been away for longer than it,
+            # between two questions or in the middle of one.
+            if asking_ms >= deadline_ms:
                 await self._late(request, picture)
                 return
 
