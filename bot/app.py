@@ -27,6 +27,7 @@ from bot.generations.operator_desk import OperatorDesk
 from bot.generations.operator_news import OperatorNews, Threshold
 from bot.generations.painter import Painter
 from bot.generations.places import Places
+from bot.generations.precedence import Precedence
 from bot.generations.preferences import PreferencesBook
 from bot.generations.privacy import Privacy
 from bot.generations.protocols import Delivery, Fetcher
@@ -67,6 +68,7 @@ class Core:
     quotas: QuotaDesk
     operator: OperatorDesk
     usage: UsageBook
+    precedence: Precedence
 
 
 def new_id() -> str:
@@ -121,6 +123,7 @@ async def build_core(
         settings.personal_credits_per_month,
     )
     queue = FairQueue()
+    precedence = Precedence(clock)
     store = FileStore(Path(settings.data_dir))
     account = ProviderAccount(database, client, clock, renew_key=key.renew)
     key.heard = account.ask
@@ -149,7 +152,15 @@ async def build_core(
         notes.forget(request_id)
         references.forget(request_id)
 
-    courier = Courier(database=database, delivery=delivery, views=views, store=store, clock=clock, forget=forget)
+    courier = Courier(
+        database=database,
+        delivery=delivery,
+        views=views,
+        store=store,
+        clock=clock,
+        precedence=precedence,
+        forget=forget,
+    )
     tools = Tools(
         database=database,
         client=client,
@@ -163,6 +174,7 @@ async def build_core(
         clock=clock,
         rng=rng,
         patience=Patience(trust_s=settings.idempotency_trust_s, deadline_s=settings.task_deadline_s),
+        precedence=precedence,
         changed=courier.changed,
     )
     painter = Painter(tools)
@@ -232,6 +244,7 @@ async def build_core(
         catalogue=catalogue,
         client=client,
         clock=clock,
+        precedence=precedence,
         grace_s=settings.shutdown_grace_s,
     )
     return Core(
@@ -250,4 +263,5 @@ async def build_core(
         privacy=Privacy(database=database, store=store, eraser=eraser, tray=tray, clock=clock),
         quotas=QuotaDesk(database, spending, clock),
         operator=OperatorDesk(database, account, spending, clock, paused=engine.give_back_paused),
+        precedence=precedence,
     )

@@ -26,6 +26,7 @@ from bot.generations.gallery import Gallery
 from bot.generations.house import House, SettingRefused
 from bot.generations.moderation import Moderation
 from bot.generations.operator_desk import DeskRefused, OperatorDesk
+from bot.generations.precedence import Precedence
 from bot.generations.preferences import PreferencesBook
 from bot.generations.privacy import Privacy
 from bot.generations.protocols import Fetcher
@@ -94,6 +95,7 @@ class Services:
     usage: UsageBook
     quotas: QuotaDesk
     operator: OperatorDesk
+    precedence: Precedence
 
 
 class BotClient(commands.Bot):
@@ -140,7 +142,8 @@ class BotClient(commands.Bot):
         self._taking += 1
         self._none_taking.clear()
         try:
-            yield not self._stopping
+            with self.services.precedence.answering():
+                yield not self._stopping
         finally:
             self._taking -= 1
             if not self._taking:

@@ -28,6 +28,7 @@ from bot.clock import Clock, wait_for_event
 from bot.errors import is_of_the_machine
 from bot.generations.files import files_of, kept
 from bot.generations.pace import Pace
+from bot.generations.precedence import Precedence
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Posted, PostFile, Target
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.states import RESTING_STATES, DeliveryState, PictureState, RequestState, Rung
@@ -93,6 +94,7 @@ class Courier:
         views: Views,
         store: FileStore,
         clock: Clock,
+        precedence: Precedence,
         forget: Callable[[str], None],
     ) -> None:
         self._database = database
@@ -100,6 +102,7 @@ class Courier:
         self._views = views
         self._store = store
         self._clock = clock
+        self._precedence = precedence
         self._forget = forget
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
@@ -195,6 +198,7 @@ class Courier:
                 next_edit_ms = self._first_edits.moment_ms() if next_edit_ms is None else next_edit_ms
                 now_ms = self._clock.now_ms()
                 if now_ms >= next_edit_ms:
+                    await self._precedence.give_way()
                     if (seen := await self._see(request_id)) is None:
                         return
                     await self._show_progress(*seen, progress)

@@ -21,6 +21,7 @@ from bot.generations.house_log import HouseLog
 from bot.generations.operator_news import OperatorNews
 from bot.generations.painter import Painter
 from bot.generations.places import INTERNAL_WAITS_S, MACHINE_PATIENCE_S, MACHINE_WAIT_S, InternalError, Places
+from bot.generations.precedence import Precedence
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Voided
 from bot.generations.references import ReferenceStage
 from bot.generations.refusals import ServerPaused
@@ -72,6 +73,7 @@ class Engine:
         catalogue: Catalogue,
         client: RivyaClient,
         clock: Clock,
+        precedence: Precedence,
         grace_s: float,
     ) -> None:
         self._database = database
@@ -90,6 +92,7 @@ class Engine:
         self._catalogue = catalogue
         self._client = client
         self._clock = clock
+        self._precedence = precedence
         self._grace_s = grace_s
         self._inbox: deque[str] = deque()
         self._mail = asyncio.Event()
@@ -238,6 +241,7 @@ class Engine:
         """Spool the references, then hand each picture on: to its place in the queue, or back to where it was."""
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
+            await self._precedence.give_way()
             request = await self._database.look(lambda tx: GenerationsRepository(tx).requests.get(request_id))
             if request is None or request.state is not RequestState.RUNNING:
                 return

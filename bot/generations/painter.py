@@ -18,6 +18,7 @@ class Painter:
     def __init__(self, tools: Tools) -> None:
         self._database = tools.database
         self._clock = tools.clock
+        self._precedence = tools.precedence
         self._endings = Endings(tools)
         self._submitting = Submitting(tools, self._endings)
         self._waiting = Waiting(tools, self._endings)
@@ -39,6 +40,7 @@ class Painter:
         """Take a picture as far as it goes: until it is final, or rests (late or unknown)."""
         begun_ms = self._clock.now_ms()  # patience is counted from here: the queue may have been long
         while True:
+            await self._precedence.give_way()
             picture, request = await self._database.look(lambda tx: _read(tx, picture_id))
             if picture is None or request is None or picture.state in RESTING_STATES:
                 return

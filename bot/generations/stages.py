@@ -14,6 +14,7 @@ from bot.credits.ledger import Ledger
 from bot.errors import BotError
 from bot.generations.account import ProviderAccount
 from bot.generations.notes import Notes
+from bot.generations.precedence import Precedence
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import (
@@ -71,6 +72,7 @@ class Tools:
     clock: Clock
     rng: Random
     patience: Patience
+    precedence: Precedence
     changed: Callable[[str], None]
 
 
@@ -90,6 +92,7 @@ class Stage:
         self._clock = tools.clock
         self._rng = tools.rng
         self._patience = tools.patience
+        self._precedence = tools.precedence
         self._changed = tools.changed
 
     async def _learn(self, request: RequestRow, taken: int | None) -> None:

@@ -55,6 +55,7 @@ class Waiting(Stage):
             planned_s = self._durations.schedule(request.model, request.resolution, elapsed_s)
             await self._clock.sleep(min(pause_s or planned_s, max((deadline_ms - self._clock.now_ms()) / 1000, 0.0)))
             await self._budget.take()
+            await self._precedence.give_way()
             asking_ms = self._clock.now_ms()
             try:
                 async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
