@@ -16,6 +16,10 @@ class Ticket:
     user_id: int
 
 
+_Counts = Counter[tuple[int, int | None]]
+"""Pictures in work, by guild and member; None stands for all of a guild's."""
+
+
 class FairQueue:
     """First in, first out for one member; between members and guilds whoever has least in work and waited longest.
 
@@ -25,6 +29,7 @@ class FairQueue:
     def __init__(self) -> None:
         self._waiting: dict[int, dict[int, deque[Ticket]]] = {}
         self._running: dict[str, Ticket] = {}
+        self._counts: _Counts = Counter()
         self._guild_turn: dict[int, int] = {}
         self._member_turn: dict[tuple[int, int], int] = {}
         self._turn = 0
@@ -45,25 +50,29 @@ class FairQueue:
 
     def resume(self, ticket: Ticket) -> None:
         """Count a picture that was in work before a restart as running."""
-        self._running[ticket.picture_id] = ticket
-        self._order = None
+        if ticket.picture_id not in self._running:
+            self._run(ticket)
 
     def pop(self) -> Ticket | None:
         """Take the next one; it counts as running until ``done``."""
-        ticket = _choose(self._waiting, Counter(self._running_counts()), self._guild_turn, self._member_turn)
+        ticket = _choose(self._waiting, self._counts, self._guild_turn, self._member_turn)
         if ticket is None:
             return None
         self._take(ticket)
         self._turn += 1
         self._guild_turn[ticket.guild_id] = self._turn
         self._member_turn[ticket.guild_id, ticket.user_id] = self._turn
-        self._running[ticket.picture_id] = ticket
-        self._order = None
+        self._run(ticket)
         return ticket
 
     def done(self, picture_id: str) -> None:
         """Free the place of a running picture."""
-        if self._running.pop(picture_id, None) is not None:
+        ticket = self._running.pop(picture_id, None)
+        if ticket is not None:
+            for key in _counted_by(ticket):
+                self._counts[key] -= 1
+                if not self._counts[key]:
+                    del self._counts[key]
             self._order = None
 
     def discard(self, picture_id: str) -> None:
@@ -99,19 +108,17 @@ class FairQueue:
         if not members:
             del self._waiting[ticket.guild_id]
 
-    def _running_counts(self) -> Counter[tuple[int, int | None]]:
-        counts: Counter[tuple[int, int | None]] = Counter()
-        for ticket in self._running.values():
-            counts[ticket.guild_id, None] += 1
-            counts[ticket.guild_id, ticket.user_id] += 1
-        return counts
+    def _run(self, ticket: Ticket) -> None:
+        self._running[ticket.picture_id] = ticket
+        self._counts.update(_counted_by(ticket))
+        self._order = None
 
     def _foresee(self) -> list[str]:
         waiting = {
             guild: {user: deque(tickets) for user, tickets in members.items()}
             for guild, members in self._waiting.items()
         }
-        counts = self._running_counts()
+        counts = self._counts.copy()
         guild_turn, member_turn = dict(self._guild_turn), dict(self._member_turn)
         order: list[str] = []
         turn = self._turn
@@ -125,15 +132,18 @@ class FairQueue:
             turn += 1
             guild_turn[ticket.guild_id] = turn
             member_turn[ticket.guild_id, ticket.user_id] = turn
-            counts[ticket.guild_id, None] += 1
-            counts[ticket.guild_id, ticket.user_id] += 1
+            counts.update(_counted_by(ticket))
             order.append(ticket.request_id)
         return order
 
 
+def _counted_by(ticket: Ticket) -> tuple[tuple[int, int | None], ...]:
+    return (ticket.guild_id, None), (ticket.guild_id, ticket.user_id)
+
+
 def _choose(
     waiting: dict[int, dict[int, deque[Ticket]]],
-    running: Counter[tuple[int, int | None]],
+    running: _Counts,
     guild_turn: dict[int, int],
     member_turn: dict[tuple[int, int], int],
 ) -> Ticket | None:

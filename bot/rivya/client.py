@@ -74,7 +74,7 @@ async def open_http(
         base_url=base_url,
         transport=transport,
         timeout=httpx.Timeout(timeouts.silence_s, connect=timeouts.connect_s, pool=timeouts.pool_s),
-        limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=20, keepalive_expiry=5.0),
+        limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=8, keepalive_expiry=5.0),
         follow_redirects=False,
         headers={"User-Agent": "nano-banana-bot"},
     ) as http:
