@@ -5,13 +5,13 @@ from __future__ import annotations
 import discord
 import structlog
 
-from bot.asks import origin_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.files import kept
 from bot.generations.gallery import Exhibit, NoGallery, PrivatePicture
 from bot.generations.refusals import NotForYou
 from bot.generations.repository import GalleryRow
 from bot.generations.values import PictureView, RequestView
+from bot.origins import origin_of
 from bot.replies import shrinking
 from bot.rights import lacking_in, may_moderate
 from bot.searching import UNREACHED, find_own

@@ -8,13 +8,14 @@ from typing import Final
 
 import discord
 
-from bot.asks import InteractionAsk, payer_guild_id
+from bot.asks import InteractionAsk
 from bot.client import CannotDo, Interaction, Services, asking, say
 from bot.gathering import Gathered, made_of
 from bot.generations.defaults import FOLLOWS_REFERENCE, with_usual
 from bot.generations.terms import blocked_in
 from bot.generations.values import Derived, GenerationRequest, Parent
 from bot.intake import Intake, clear_away
+from bot.origins import payer_guild_id
 from bot.presses import Submitted
 from bot.ui import ids
 from bot.ui.details import PROMPT_FILE

@@ -10,7 +10,6 @@ from typing import Final
 import discord
 import structlog
 
-from bot.asks import place_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.access import may_remove
 from bot.generations.files import files_of, kept
@@ -18,6 +17,7 @@ from bot.generations.moderation import Removed, Reported, Standing
 from bot.generations.protocols import PostFile
 from bot.generations.repository import ReportRow, ReportState
 from bot.generations.values import Place, RequestView
+from bot.origins import place_of
 from bot.posting import attach
 from bot.presses import Submitted
 from bot.rights import may_moderate

@@ -8,8 +8,8 @@ from typing import Any
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import payer_guild_id
 from bot.client import BotClient, Interaction, say
+from bot.origins import payer_guild_id
 from bot.rights import FOR_OPERATORS
 from bot.ui.about import about_card, help_card
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import origin_of, payer_guild_id
 from bot.client import BotClient, Interaction, say
+from bot.origins import origin_of, payer_guild_id
 from bot.ui.account import credits_card
 
 

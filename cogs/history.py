@@ -11,13 +11,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import origin_of, payer_guild_id, place_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.access import may_see
 from bot.generations.files import kept
 from bot.generations.previews import Preview, previews_of
 from bot.generations.refusals import MissingPermissions
 from bot.generations.values import HistoryPage, Notices, PictureView, Place, RequestView
+from bot.origins import origin_of, payer_guild_id, place_of
 from bot.presses import Once, on_choice, on_press
 from bot.replies import in_place, post_pictures, show_pictures
 from bot.rivya import Catalogue

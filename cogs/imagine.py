@@ -12,7 +12,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import InteractionAsk, payer_guild_id
+from bot.asks import InteractionAsk
 from bot.client import BotClient, CannotDo, Interaction, asking
 from bot.forms import open_rewrite
 from bot.generations.access import may_see
@@ -24,6 +24,7 @@ from bot.generations.protocols import FetchError
 from bot.generations.refusals import NotForYou, Refused
 from bot.generations.values import MAX_PICTURES, Attachment, Derived, GenerationRequest, Parent, StoredImage
 from bot.intake import Intake
+from bot.origins import payer_guild_id
 from bot.presses import on_press
 from bot.rivya import BadOption, Catalogue, ModelSpec
 from bot.ui import ids

@@ -8,8 +8,8 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import payer_guild_id
 from bot.client import BotClient, Interaction, say
+from bot.origins import payer_guild_id
 from bot.presses import on_press
 from bot.ui import ids
 from bot.ui.card import Card

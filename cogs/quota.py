@@ -12,7 +12,6 @@ from discord import app_commands
 from discord.ext import commands
 from pydantic import ValidationError
 
-from bot.asks import spender_of
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.credits.quota_repository import values_of
 from bot.credits.quota_rules import ALL_MODELS, Rule, Scope
@@ -28,6 +27,7 @@ from bot.generations.quota_changes import (
     merged,
 )
 from bot.generations.quota_desk import ChangeRefused, Preview
+from bot.origins import spender_of
 from bot.panels import ask, change_or_ask, is_large
 from bot.presses import on_choice, on_press
 from bot.quota_options import CHECK, CREDITS, MORE, WHOM, WHY, Channel, Days, Given, Text, taking

@@ -9,13 +9,13 @@ from typing import Final
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asks import payer_guild_id
 from bot.client import BotClient, CannotDo, Interaction
 from bot.generations.access import may_see
 from bot.generations.files import kept
 from bot.generations.protocols import PostFile
 from bot.generations.states import RequestState
 from bot.generations.values import RequestView
+from bot.origins import payer_guild_id
 from bot.replies import show_pictures
 from bot.ui.card import Card
 from bot.ui.history import picture_card, request_choices
