@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from typing import Protocol
 
 import aiohttp
@@ -28,7 +29,7 @@ UNHEARD = (discord.HTTPException, aiohttp.ClientError, OSError)
 REPLY_TIMEOUT_S = 60.0
 """For a reply to a mention. What is said after an answer that never came has to be while Discord knows its nonce."""
 _ALREADY_ACKNOWLEDGED = 40060
-_NOBODY = discord.AllowedMentions.none()
+NOBODY = discord.AllowedMentions.none()
 
 
 class Ask(Protocol):
@@ -59,8 +60,17 @@ class Ask(Protocol):
         """Who asks, where Discord has not checked yet whether they may: a command it has."""
         ...
 
+    @property
+    def member(self) -> discord.Member | None:
+        """Who asks, as a member of the server that it is asked for in."""
+        ...
+
     def take_up(self) -> None:
         """Note that it is being taken: from here on something may be charged for it."""
+        ...
+
+    def offer_id(self, draft_id: str, cost_credits: int) -> str:
+        """Return the custom id of a button that takes a draft of the same kind, in the same place, at this price."""
         ...
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
@@ -99,6 +109,7 @@ class InteractionAsk:
         self.origin = origin_of(interaction, draft_id=draft_id)
         self.patience_s: float | None = ACKNOWLEDGE_FIRST_S
         self.person = person_of(interaction) if self.origin.place is Place.SERVER else None
+        self.member = interaction.user if isinstance(interaction.user, discord.Member) else None
         self.in_public = False
 
     @property
@@ -109,6 +120,10 @@ class InteractionAsk:
     def take_up(self) -> None:
         """Note that it is being taken."""
         taken_up(self._interaction)
+
+    def offer_id(self, draft_id: str, cost_credits: int) -> str:
+        """Return the custom id of an offer's button."""
+        return ids.paint(draft_id, cost_credits)
 
     async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
         """Let Discord show "thinking", if it does not yet; returns that message's id."""
@@ -129,7 +144,7 @@ class InteractionAsk:
 
         Discord takes the first message after a deferral for the deferred one itself: a private notice would be public.
         """
-        await self._interaction.edit_original_response(view=card, allowed_mentions=_NOBODY)
+        await self._interaction.edit_original_response(view=card, allowed_mentions=NOBODY)
 
     async def answer(self, card: Card) -> None:
         """Say it in the place of "thinking", or else privately."""
@@ -159,40 +174,65 @@ class InteractionAsk:
                 await self._interaction.response.defer()
 
 
-class MessageAsk:
-    """A message that mentions the bot; it is acknowledged by a reply with the progress card."""
+class PostedAsk(ABC):
+    """What is acknowledged by a message of our own with the progress card, which its result will replace."""
 
-    def __init__(self, message: discord.Message, *, application_id: int) -> None:
-        self._message = message
+    def __init__(self) -> None:
         self._sent: discord.Message | None = None
         self._nonce: str | None = None
-        self.origin = origin_of_message(message, application_id)
-        self.patience_s: float | None = None
-        self.person = author_of(message)
-        self.in_public = True
-        self.taken_up = False
 
     @property
     def acknowledged(self) -> bool:
-        """Tell whether a reply stands."""
+        """Tell whether our message stands."""
         return self._sent is not None
+
+    async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
+        """Post the progress card, once, however often the call is repeated; returns the message's id."""
+        if view is None:
+            raise ValueError("a message is acknowledged by the request's own card")
+        self._nonce = ids.acknowledgement_nonce(view.id)
+        self._sent = await self._post(progress_card(view), self._nonce)
+        return self._sent.id
+
+    async def show(self, card: Card) -> None:
+        """Put a card into our message."""
+        if self._sent is not None:
+            await self._sent.edit(view=card, allowed_mentions=NOBODY)
+
+    async def void(self, card: Card) -> None:
+        """Put it into our message; where none is known, a second call under its nonce finds the one there may be."""
+        try:
+            if self._sent is None and self._nonce is not None:
+                self._sent = await self._post(card, self._nonce)
+            await self.show(card)
+        except UNHEARD as error:
+            log.warning("reply.not_voided", error=str(error)[:200])
+
+    @abstractmethod
+    async def _post(self, card: Card, nonce: str) -> discord.Message:
+        """Post a card; Discord makes one message of calls with the same nonce, for some minutes."""
+
+
+class MessageAsk(PostedAsk):
+    """A message that mentions the bot; it is acknowledged by a reply."""
+
+    def __init__(self, message: discord.Message, *, application_id: int) -> None:
+        super().__init__()
+        self._message = message
+        self.origin = origin_of_message(message, application_id)
+        self.patience_s: float | None = None
+        self.person = author_of(message)
+        self.member = message.author if isinstance(message.author, discord.Member) else None
+        self.in_public = True
+        self.taken_up = False
 
     def take_up(self) -> None:
         """Note that it is being taken."""
         self.taken_up = True
 
-    async def acknowledge(self, view: RequestView | None, *, private: bool) -> int | None:
-        """Reply with the progress card, once, however often the call is repeated; returns the reply's id."""
-        if view is None:
-            raise ValueError("a message is acknowledged by the request's own card")
-        self._nonce = ids.acknowledgement_nonce(view.id)
-        self._sent = await self._reply(progress_card(view), self._nonce)
-        return self._sent.id
-
-    async def show(self, card: Card) -> None:
-        """Put a card into the reply."""
-        if self._sent is not None:
-            await self._sent.edit(view=card, allowed_mentions=_NOBODY)
+    def offer_id(self, draft_id: str, cost_credits: int) -> str:
+        """Return the custom id of an offer's button."""
+        return ids.paint(draft_id, cost_credits)
 
     async def answer(self, card: Card) -> None:
         """Reply with it, once, however often the event comes."""
@@ -202,39 +242,30 @@ class MessageAsk:
         """Reply with it."""
         return await self._say(card, f"{self._message.id}-by")
 
-    async def void(self, card: Card) -> None:
-        """Put it into the reply; where none is known, a second call under its nonce finds the one that there may be."""
-        try:
-            if self._sent is None and self._nonce is not None:
-                self._sent = await self._reply(card, self._nonce)
-            await self.show(card)
-        except UNHEARD as error:
-            log.warning("reply.not_voided", error=str(error)[:200])
-
     async def pressed_again(self) -> None:
         """Nothing: no one waits for an answer."""
 
     async def _say(self, card: Card, nonce: str) -> bool:
         try:
-            await self._reply(card, nonce)
+            await self._post(card, nonce)
         except UNHEARD as error:
             log.warning("reply.not_sent", error=type(error).__name__, code=getattr(error, "code", None))
             return False
         return True
 
-    async def _reply(self, card: Card, nonce: str) -> discord.Message:
-        """Reply; with a nonce, Discord makes one message of calls that are repeated, for some minutes."""
+    async def _post(self, card: Card, nonce: str) -> discord.Message:
+        """Reply with a card."""
         channel = self._message.channel
         async with asyncio.timeout(REPLY_TIMEOUT_S):
             try:
                 return await channel.send(
                     view=card,
                     reference=self._message.to_reference(fail_if_not_exists=False),
-                    allowed_mentions=_NOBODY,
+                    allowed_mentions=NOBODY,
                     nonce=nonce,
                 )
             except discord.HTTPException as error:
                 if error.status >= 500 or error.status in {401, 429}:
                     raise
                 # A reply needs Read Message History; a message by itself does not.
-                return await channel.send(view=card, allowed_mentions=_NOBODY, nonce=nonce)
+                return await channel.send(view=card, allowed_mentions=NOBODY, nonce=nonce)

@@ -13,14 +13,16 @@ import structlog
 
 from bot.asks import ACKNOWLEDGE_FIRST_S, UNHEARD, Ask, InteractionAsk
 from bot.client import BotClient, CannotDo, Interaction, asking
+from bot.elsewhere import ElsewhereAsk, channel_of, channels_for
 from bot.errors import BotError
-from bot.generations.mending import Mended, cheaper, cost_of, mended, picture_price
-from bot.generations.refusals import Restarting, TermBlocked
+from bot.generations.house_rules import HouseRules
+from bot.generations.mending import Change, Mended, cheaper, cost_of, mended, picture_price
+from bot.generations.refusals import AgeRestrictedOnly, ChannelNotAllowed, Restarting, TermBlocked
 from bot.generations.service import DRAFT_S
 from bot.generations.states import RequestState
 from bot.generations.values import Accepted, Derived, Draft, GenerationRequest, Quote
 from bot.ui import ids
-from bot.ui.confirm import confirm_card, not_now_card
+from bot.ui.confirm import confirm_card, moved_card, not_now_card
 from bot.ui.failure import error_card, notice_card, void_card
 from bot.ui.offers import mend_words
 from bot.ui.progress import progress_card
@@ -196,6 +198,8 @@ class Intake:
                 one for one in mended(error, request, self._catalogue) if rules.takes(one.request, self._catalogue)
             ]
             mends = [await self._offer(ask, instead) for instead in allowed]
+            if isinstance(error, ChannelNotAllowed | AgeRestrictedOnly) and request is not None:
+                mends = await self._offer_elsewhere(ask, request, rules)
             if isinstance(error, TermBlocked) and request is not None and not _has_our_words(request):
                 draft_id = await self._keep(ask, request, life_s=REWRITE_LIFE_S)
                 mends = [Mend("Change the prompt", ids.rewrite(draft_id))]
@@ -226,18 +230,31 @@ class Intake:
             quote,
             model_label=self._catalogue.open_model(request.model).label,
             draft_id=draft_id,
+            agree_id=ask.offer_id(draft_id, quote.cost_credits),
             instead=await self._offer(ask, instead) if instead is not None else None,
             agreed_credits=asked.agreed_credits,
         )
         log.info("request.asked_first", cost_credits=quote.cost_credits, user_id=ask.origin.user_id)
         await ask.answer(card)
 
+    async def _offer_elsewhere(self, ask: Ask, request: GenerationRequest, rules: HouseRules) -> list[Mend]:
+        """Offer a request in the channels where it may be made; a private one has no place there."""
+        cost = cost_of(self._catalogue, request)
+        if ask.member is None or request.private or cost is None or not rules.takes(request, self._catalogue):
+            return []
+        mends = []
+        for channel in channels_for(ask.member, ask.origin, rules):
+            draft_id = await self._keep(ask, request)
+            words = mend_words(Change.ELSEWHERE, f"#{channel.name}", count=request.count, cost_credits=cost)
+            mends.append(Mend(words, ids.paint_there(draft_id, channel.id, cost)))
+        return mends
+
     async def _offer(self, ask: Ask, instead: Mended) -> Mend:
         draft_id = await self._keep(ask, instead.request)
         words = mend_words(
             instead.change, instead.subject, count=instead.request.count, cost_credits=instead.cost_credits
         )
-        return Mend(words, ids.paint(draft_id, instead.cost_credits))
+        return Mend(words, ask.offer_id(draft_id, instead.cost_credits))
 
     async def _keep(self, ask: Ask, request: GenerationRequest, *, life_s: float = DRAFT_S) -> str:
         return await self._generations.keep_draft(
@@ -260,6 +277,26 @@ class Intake:
 
         if await self.take(ask, prepare, private=draft.request.private, agreed_credits=agreed_credits):
             await clear_away(interaction)
+
+    async def take_offer_there(
+        self, interaction: Interaction, draft_id: str, channel_id: int, agreed_credits: int
+    ) -> None:
+        """Take the draft behind a button that named a channel and a price: its picture comes there."""
+        asking(interaction)
+        draft = await self.offered(interaction, draft_id)
+        channel = channel_of(interaction, channel_id)
+        # The card there comes after the hold, and may take longer than Discord waits for an answer here.
+        await interaction.response.defer()
+        if draft.request_id is not None:
+            return
+
+        async def prepare() -> GenerationRequest:
+            return draft.request
+
+        ask = ElsewhereAsk(interaction, channel, draft_id=draft.id)
+        if await self.take(ask, prepare, private=False, agreed_credits=agreed_credits) and ask.message is not None:
+            with contextlib.suppress(*UNHEARD):
+                await interaction.edit_original_response(view=moved_card(channel.id, ask.message.jump_url))
 
     async def leave_offer(self, interaction: Interaction, draft_id: str) -> None:
         """Put away an offer that is not wanted."""

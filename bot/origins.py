@@ -7,6 +7,7 @@ import discord
 from bot.client import Interaction
 from bot.command_rights import Person
 from bot.credits.quota_rules import Spender
+from bot.generations.states import SourceKind
 from bot.generations.values import Origin, Place, Standing
 
 TOKEN_LIFE_MS = 15 * 60 * 1000
@@ -18,7 +19,7 @@ def origin_of(interaction: Interaction, *, draft_id: str | None = None) -> Origi
     place = place_of(interaction)
     missing = missing_in(interaction.app_permissions, interaction.channel) if place is Place.SERVER else ()
     return Origin(
-        source_kind="interaction",
+        source_kind=SourceKind.INTERACTION,
         source_id=str(interaction.id),
         user_id=interaction.user.id,
         guild_id=payer_guild_id(interaction),
@@ -70,7 +71,7 @@ def origin_of_message(message: discord.Message, application_id: int) -> Origin:
     if guild is not None and not isinstance(message.channel, discord.PartialMessageable):
         missing = missing_in(message.channel.permissions_for(guild.me), message.channel)
     return Origin(
-        source_kind="message",
+        source_kind=SourceKind.MESSAGE,
         source_id=str(message.id),
         user_id=message.author.id,
         guild_id=guild.id if guild is not None else None,

@@ -14,10 +14,10 @@ import discord
 from bot.generations.protocols import DeliveryError, DeliveryFault, LogLine, Notice, Posted, PostFile, Target, Voided
 from bot.generations.states import PictureState, Rung
 from bot.generations.values import RequestView
-from bot.ui.card import Card, fine
+from bot.ui.card import Card, signed
 from bot.ui.failure import failure_card, failure_mark, void_card
 from bot.ui.house_log import log_card, log_off_words
-from bot.ui.ids import acknowledgement_nonce, more
+from bot.ui.ids import acknowledgement_nonce, cancel, more
 from bot.ui.notices import operator_notice_card
 from bot.ui.offers import ready_words
 from bot.ui.progress import progress_card
@@ -85,7 +85,9 @@ class DiscordDelivery:
 
     async def _reply_void(self, place: discord.PartialMessageable, voided: Voided) -> discord.Message:
         nonce = acknowledgement_nonce(voided.request_id)
-        reference = place.get_partial_message(voided.source_message_id or 0).to_reference(fail_if_not_exists=False)
+        if voided.source_message_id is None:
+            return await place.send(view=void_card(), allowed_mentions=_NOBODY, nonce=nonce)
+        reference = place.get_partial_message(voided.source_message_id).to_reference(fail_if_not_exists=False)
         try:
             return await place.send(view=void_card(), reference=reference, allowed_mentions=_NOBODY, nonce=nonce)
         except discord.HTTPException as error:
@@ -100,8 +102,7 @@ class DiscordDelivery:
         with contextlib.suppress(discord.Forbidden):
             async for message in place.history(limit=SEARCHED_MESSAGES):
                 ours = client.user is not None and message.author.id == client.user.id
-                source = message.reference.message_id if message.reference is not None else None
-                if ours and source is not None and source == voided.source_message_id:
+                if ours and _answers(message, voided):
                     return message
         return None
 
@@ -170,6 +171,8 @@ class DiscordDelivery:
         *,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> Posted:
+        if view.from_elsewhere and rung is Rung.EDIT_MESSAGE:
+            signed(card, view.user_id)
         async with self._faults(by_token=rung is Rung.EDIT_ORIGINAL, timeout_s=timeout_s) as client:
             attachments = attach(view, files)
             channel_id = view.delivered_channel_id or view.channel_id
@@ -195,7 +198,7 @@ class DiscordDelivery:
                 channel = await client.create_dm(discord.Object(view.user_id))
             else:
                 channel = client.get_partial_messageable(view.channel_id, guild_id=view.guild_id)
-                card.add_item(discord.ui.TextDisplay(fine(f"for <@{view.user_id}>")))
+                signed(card, view.user_id)
             if target.nonce_left_s is None and (found := await self._find(client, channel, view, target)):
                 return found
             message = await channel.send(
@@ -293,6 +296,14 @@ def _shows_the_end_of(message: discord.Message, view: RequestView, *, came: bool
     if came:
         return any(part.get("custom_id") == more(view.id) for part in parts)
     return any(failure_mark(view) in str(part.get("content", "")).split("\n") for part in parts)
+
+
+def _answers(message: discord.Message, voided: Voided) -> bool:
+    """Tell whether a message of ours is the acknowledgement of a request that came by a message, or from elsewhere."""
+    if voided.source_message_id is not None:
+        return message.reference is not None and message.reference.message_id == voided.source_message_id
+    parts = _parts([component.to_dict() for component in message.components])
+    return any(part.get("custom_id") == cancel(voided.request_id) for part in parts)
 
 
 def _parts(value: Any) -> Iterator[dict[str, Any]]:

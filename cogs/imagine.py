@@ -304,6 +304,11 @@ async def setup(client: BotClient) -> None:
     async def paint(interaction: Interaction, match: re.Match[str]) -> None:
         await intake.take_offer(interaction, match["draft_id"], int(match["cost_credits"]))
 
+    async def paint_there(interaction: Interaction, match: re.Match[str]) -> None:
+        await intake.take_offer_there(
+            interaction, match["draft_id"], int(match["channel_id"]), int(match["cost_credits"])
+        )
+
     async def not_now(interaction: Interaction, match: re.Match[str]) -> None:
         await intake.leave_offer(interaction, match["draft_id"])
 
@@ -314,6 +319,7 @@ async def setup(client: BotClient) -> None:
         raise CannotDo(user_message="This button is too old; nothing was charged. Use the command again.")
 
     on_press(client, ids.PAINT, paint)
+    on_press(client, ids.PAINT_THERE, paint_there)
     on_press(client, ids.NOT_NOW, not_now)
     on_press(client, ids.REWRITE, rewrite)
     on_press(client, ids.MEND, gone)

@@ -199,7 +199,17 @@ def samples() -> dict[str, Sample]:
 
     def confirm(name: str, wanted: GenerationRequest, quote: Quote, **values: Any) -> None:
         model = "Nano Banana Pro"
-        plain(name, lambda: cards.confirm_card(wanted, quote, model_label=model, draft_id="a1b2" * 4, **values))
+        plain(
+            name,
+            lambda: cards.confirm_card(
+                wanted,
+                quote,
+                model_label=model,
+                draft_id="a1b2" * 4,
+                agree_id=f"nbb:paint:{'a1b2' * 4}:{quote.cost_credits}",
+                **values,
+            ),
+        )
 
     attached = Attachment(url="https://cdn.example/cat.png", filename="cat.png", size_bytes=9)
     four = GenerationRequest(prompt=PANDA, options=OPTIONS, count=4, references=(attached, attached))

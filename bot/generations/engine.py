@@ -28,7 +28,7 @@ from bot.generations.refusals import ServerPaused
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.repository.requests import VOID_NEWS_S
 from bot.generations.service import Generations
-from bot.generations.states import PictureState, RequestState
+from bot.generations.states import PictureState, RequestState, SourceKind
 from bot.generations.tray import Tray
 from bot.generations.upkeep import Upkeep
 from bot.rivya import Catalogue, RivyaClient, RivyaError, from_code
@@ -189,8 +189,9 @@ class Engine:
     async def _say_void(self, request: RequestRow) -> None:
         wait_s = 1.0  # at a start Discord is not connected yet
         until_ms = request.created_at_ms + VOID_NEWS_S * 1000
-        by_message = request.source_kind == "message"
-        while (by_message or request.interaction_token is not None) and self._clock.now_ms() < until_ms:
+        by_message = request.source_kind == SourceKind.MESSAGE
+        posted = by_message or request.source_kind == SourceKind.ELSEWHERE
+        while (posted or request.interaction_token is not None) and self._clock.now_ms() < until_ms:
             voided = Voided(
                 request_id=request.id,
                 application_id=request.application_id,

@@ -38,6 +38,8 @@ class Change(StrEnum):
     WITHOUT_PART = "without_part"
     PRIVATE = "private"
     PUBLIC = "public"
+    ELSEWHERE = "elsewhere"
+    """In another channel of the server."""
     NOTHING = "nothing"
     """The same once more: what was in its way passes."""
 

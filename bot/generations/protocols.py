@@ -81,7 +81,8 @@ class Voided:
     """A request that was not taken: how its person can hear of it.
 
     With an interaction's token, its original response is edited. Without one it came by the message
-    ``source_message_id``, which may have our reply: that one is edited, or another one sent.
+    ``source_message_id``, which may have our reply, or was asked for from another channel, and a message of ours that
+    speaks of it may stand in ``channel_id``: that one is edited, or another one sent.
     """
 
     request_id: str

@@ -21,6 +21,15 @@ class RequestState(StrEnum):
     """Never acknowledged: every hold was given back and nothing was sent."""
 
 
+class SourceKind(StrEnum):
+    """What event a request comes from."""
+
+    INTERACTION = "interaction"
+    MESSAGE = "message"
+    ELSEWHERE = "elsewhere"
+    """An interaction in another channel than that in which it is painted: its token is of no use here."""
+
+
 class PictureState(StrEnum):
     """What has become of one picture of a request."""
 

@@ -300,6 +300,8 @@ class RequestView:
     """Whether the server that it stands in has a gallery."""
     log_shows_private: bool = False
     """Whether it is private and the server's log shows its prompt all the same."""
+    from_elsewhere: bool = False
+    """Whether it was asked for in another channel: nothing else there says whom it is for."""
     forgotten: bool = False
     """Whether its words, references and pictures were removed for good: by its person, or after their time."""
 

@@ -13,7 +13,7 @@ from bot.credits.quotas import Given, SpendingPolicy, balance_of
 from bot.credits.windows import Period
 from bot.generations.repository import DeliveryRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import WRITE_OFF_AFTER_S
-from bot.generations.states import DeliveryState, PictureState
+from bot.generations.states import DeliveryState, PictureState, SourceKind
 from bot.generations.values import Derived, PictureView, Place, ReferenceView, RelativeView, RequestView
 from bot.rivya import Catalogue, DurationBook
 from bot.storage import Connection, Database
@@ -173,6 +173,7 @@ class Views:
                     prices=self._catalogue.prices(request.model),
                     has_gallery=request.place_guild_id in gathered.galleries,
                     log_shows_private=bool(request.private) and request.guild_id in gathered.telling_of_private,
+                    from_elsewhere=request.source_kind == SourceKind.ELSEWHERE,
                     forgotten=request.forgotten_at_ms is not None,
                 )
             )

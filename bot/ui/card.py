@@ -73,6 +73,12 @@ def gap(*, line: bool = False) -> ui.Separator[Any]:
     return ui.Separator(visible=line)
 
 
+def signed(card: Card, user_id: int) -> Card:
+    """Say below a card whom it is for, where nothing else does; nobody is notified by it."""
+    card.add_item(ui.TextDisplay(fine(f"for <@{user_id}>")))
+    return card
+
+
 def button(
     text: str, custom_id: str, *, style: discord.ButtonStyle = discord.ButtonStyle.secondary, disabled: bool = False
 ) -> ui.Button[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import discord
+from discord import ui
 
 from bot.generations.values import GenerationRequest, Quote
 from bot.ui import ids
@@ -22,11 +23,13 @@ def confirm_card(
     *,
     model_label: str,
     draft_id: str,
+    agree_id: str,
     instead: Mend | None = None,
     agreed_credits: int | None = None,
 ) -> Card:
     """Return what a request costs and would leave, with [Paint it] [something cheaper] [Not now].
 
+    ``agree_id``: the custom id of what is pressed to agree.
     ``agreed_credits`` is the price that was agreed to before, where it has risen since.
     """
     cost = quote.cost_credits
@@ -39,10 +42,23 @@ def confirm_card(
         f"{headline} {_left(quote)}",
         fine(plain(request.prompt, _PROMPT_LIMIT), _asked(request, model_label), _NOTHING_HELD),
         row(
-            button(paint_words(request.count, cost), ids.paint(draft_id, cost), style=discord.ButtonStyle.primary),
+            button(
+                paint_words(request.count, cost),
+                agree_id,
+                style=discord.ButtonStyle.primary,
+            ),
             button(label(instead.label, 80), instead.custom_id) if instead is not None else None,
             button("Not now", ids.not_now(draft_id)),
         ),
+    )
+
+
+def moved_card(channel_id: int, jump_url: str) -> Card:
+    """Return what stands in an offer's place once its picture is painted in another channel."""
+    return Card(
+        SLATE,
+        f"**It is being painted in <#{channel_id}>.**",
+        ui.ActionRow(ui.Button(label="Go there", style=discord.ButtonStyle.link, url=jump_url)),
     )
 
 

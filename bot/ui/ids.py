@@ -34,6 +34,8 @@ MEND: Final = re.compile(r"nbb:mend:(?P<key>[0-9A-Za-z_-]{1,64})")
 _DRAFT = r"(?P<draft_id>[0-9a-f]{16})"
 PAINT: Final = re.compile(rf"nbb:paint:{_DRAFT}:(?P<cost_credits>[0-9]{{1,9}})")
 """Take a draft at the price that the button names."""
+PAINT_THERE: Final = re.compile(rf"nbb:there:{_DRAFT}:(?P<channel_id>[0-9]{{1,20}}):(?P<cost_credits>[0-9]{{1,9}})")
+"""Take a draft in another channel."""
 NOT_NOW: Final = re.compile(rf"nbb:notnow:{_DRAFT}")
 REWRITE: Final = re.compile(rf"nbb:rewrite:{_DRAFT}")
 """Open the form that changes a draft's prompt."""
@@ -76,6 +78,11 @@ def again(request_id: str) -> str:
 def paint(draft_id: str, cost_credits: int) -> str:
     """Take a draft, at most at this price."""
     return f"nbb:paint:{draft_id}:{cost_credits}"
+
+
+def paint_there(draft_id: str, channel_id: int, cost_credits: int) -> str:
+    """Take a draft, at most at this price, and paint it in that channel."""
+    return f"nbb:there:{draft_id}:{channel_id}:{cost_credits}"
 
 
 def not_now(draft_id: str) -> str:

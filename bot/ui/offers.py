@@ -53,6 +53,8 @@ def _different(change: Change, subject: str, count: int) -> str:
             return "Show it only to me"
         case Change.PUBLIC:
             return "Show it to everyone"
+        case Change.ELSEWHERE:
+            return f"Make {made} in {label(subject, _SUBJECT_LIMIT)}"
         case Change.NOTHING:
             return "Try again"
     assert_never(change)

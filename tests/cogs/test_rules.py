@@ -489,7 +489,8 @@ async def test_a_log_channel_that_is_gone_is_told_to_whoever_chose_it(ruled: Dis
 
 async def test_what_was_typed_is_given_back_where_no_button_keeps_it(discord_world: DiscordWorld) -> None:
     world = discord_world
-    elsewhere = world.guild.create_text_channel("paint-here")
+    silent = discord.PermissionOverwrite(send_messages=False)
+    elsewhere = world.guild.create_text_channel("paint-here", overwrites={world.guild.default_role: silent})
     await world.core.house.change(world.guild.id, by=1, channels=(elsewhere.id,))
     try:
         refused = await world.imagine("three hundred words about a _heron_")

@@ -39,7 +39,13 @@ def test_the_question_holds_the_longest_prompts(prompt: str) -> None:
     instead = cards.Mend(mend_words(Change.MODEL, prompt, count=4, cost_credits=10**9), ids.paint("ab" * 8, 10**9))
     for agreed in (None, 10**9):
         card = cards.confirm_card(
-            wanted, quote, model_label=prompt, draft_id="cd" * 8, instead=instead, agreed_credits=agreed
+            wanted,
+            quote,
+            model_label=prompt,
+            draft_id="cd" * 8,
+            agree_id=ids.paint("cd" * 8, 10**9),
+            instead=instead,
+            agreed_credits=agreed,
         )
         assert broken_limits(card) == []
         assert len(custom_ids(card)) == 3
@@ -64,7 +70,11 @@ def test_the_words_of_agreeing() -> None:
 
 def test_the_question_says_what_would_be_left() -> None:
     wanted = GenerationRequest(prompt="a cat", count=4)
-    said = texts(cards.confirm_card(wanted, Quote(32, 8, BALANCE), model_label="Pro", draft_id="ab" * 8))
+    said = texts(
+        cards.confirm_card(
+            wanted, Quote(32, 8, BALANCE), model_label="Pro", draft_id="ab" * 8, agree_id=ids.paint("ab" * 8, 32)
+        )
+    )
     assert said.split("\n") == [
         f"**This costs 32 credits.** 60 of your 92 would be left; new ones come <t:{BALANCE.resets_at_ms // 1000}:R>.",
         "-# a cat",
