@@ -17,6 +17,7 @@ from tests.crash.ways import (
     Command,
     Confirmation,
     Edit,
+    Elsewhere,
     MendedOffer,
     Mention,
     MentionInReply,
@@ -192,6 +193,16 @@ SCENARIOS = (
         name="a refusal's mended offer",
         way=MendedOffer(),
         short=("after commit Acceptance.accept", "landed discord callback", "landed discord delete"),
+    ),
+    Scenario(
+        name="in another channel",
+        way=Elsewhere(),
+        short=(
+            "commit Acceptance.accept",
+            "landed discord callback",
+            "discord send",
+            "commit Generations.acknowledged",
+        ),
     ),
     Scenario(
         name="Paint it, after a mention without a picture",

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from simcord.backend.errors import BackendError, SetupError
 
+from bot.generations.house import House
 from bot.sandbox.wire import InteractionRecord, MessageRecord
+from bot.storage import open_database
 from tests.crash.pictures import image
 from tests.crash.world import Ask, World
 
@@ -295,6 +297,38 @@ class MendedOffer(Confirmation):
         used = await world.wire.slash(world.members[0], world.channel, "imagine", prompt=prompt, **asked)
         assert await world.until(lambda: "Use the usual resolution" in _words(world, used))
         return used
+
+
+class Elsewhere(Confirmation):
+    """The button of a refusal in the wrong channel: the same request, in the right one."""
+
+    count = 1
+    button = "nbb:there:[^:]*:[^:]*:8"
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> InteractionRecord | MessageRecord:
+        """Have it refused, since the server's rules name another channel."""
+        if world.studio is None:
+            world.studio = world.wire.people.add_channel(world.guild, "studio")
+            async with open_database(f"sqlite+aiosqlite:///{world.folder / 'bot.db'}", exclusive=False) as database:
+                await House(database, world.clock).change(world.guild, by=1, channels=(world.studio,))
+        used = await world.wire.slash(world.members[0], world.channel, "imagine", prompt=prompt, **options)
+        assert await world.until(lambda: "Make 1 picture in #studio" in _words(world, used))
+        return used
+
+    async def ask(
+        self, world: World, prompt: str, options: dict[str, Any], begun: InteractionRecord | MessageRecord
+    ) -> Ask:
+        """Have it painted there."""
+        ask = await super().ask(world, prompt, options, begun)
+        ask.elsewhere = world.studio
+        return ask
+
+    async def ask_again(self, world: World, ask: Ask, begun: InteractionRecord | MessageRecord) -> Ask | None:
+        """Press the button again, if it is still there."""
+        again = await super().ask_again(world, ask, begun)
+        if again is not None:
+            again.elsewhere = world.studio
+        return again
 
 
 class MentionQuestion(Confirmation):

@@ -44,6 +44,8 @@ class Ask:
     """Whether what the image service gets has other words before its person's: to have a picture made larger."""
     taken_away: bool = False
     """Whether its person has it deleted: what is not posted by then never is."""
+    elsewhere: int | None = None
+    """The channel in which it is painted, where that is another one than it was asked for in."""
     point: str = ""
     """Where, if that is known."""
     expected: str = ""
@@ -76,6 +78,8 @@ class World:
     members: list[int]
     asks: list[Ask] = field(default_factory=list)
     pace: float = 1.0
+    studio: int | None = None
+    """The only channel that the server's rules leave, where they leave one."""
     victim: Victim | None = None
     starts: int = 0
 
@@ -182,6 +186,10 @@ class World:
 
     def answer_to(self, ask: Ask) -> MessageRecord | None:
         """Return the bot's first answer: the original response, or the reply to a mention."""
+        if ask.elsewhere is not None:
+            return next(
+                (m for m in reversed(self.posted_in(ask.elsewhere)) if not self._speaks_of_another(m, ask)), None
+            )
         if isinstance(ask.source, InteractionRecord):
             return self.wire.books.messages.get(ask.source.message_id or 0)
         return next(iter(self.replies_to(ask.source)), None)
@@ -189,6 +197,16 @@ class World:
     def replies_to(self, mention: MessageRecord) -> list[MessageRecord]:
         """Return the bot's replies to a message."""
         return [message for message in self.wire.books.messages.values() if message.reply_to_id == mention.id]
+
+    def posted_in(self, channel_id: int) -> list[MessageRecord]:
+        """Return the bot's messages in a channel, oldest first."""
+        messages = self.wire.books.messages.values()
+        return [m for m in messages if m.channel_id == channel_id and m.author_id == self.wire.bot_id]
+
+    def _speaks_of_another(self, message: MessageRecord, ask: Ask) -> bool:
+        others = [other for other in self.asks if other is not ask and other.elsewhere == ask.elsewhere]
+        rows = [row for other in others if (row := self.row_of(other)) is not None]
+        return any(row["message_id"] == message.id for row in rows)
 
     def owes_a_word(self, ask: Ask) -> bool:
         """Whether the person is to hear that a request was not taken.
