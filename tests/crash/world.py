@@ -187,9 +187,8 @@ class World:
     def answer_to(self, ask: Ask) -> MessageRecord | None:
         """Return the bot's first answer: the original response, or the reply to a mention."""
         if ask.elsewhere is not None:
-            return next(
-                (m for m in reversed(self.posted_in(ask.elsewhere)) if not self._speaks_of_another(m, ask)), None
-            )
+            since = [message for message in self.posted_in(ask.elsewhere) if message.id > ask.source.id]
+            return next((message for message in since if not self._is_of_another(message, ask)), None)
         if isinstance(ask.source, InteractionRecord):
             return self.wire.books.messages.get(ask.source.message_id or 0)
         return next(iter(self.replies_to(ask.source)), None)
@@ -203,7 +202,7 @@ class World:
         messages = self.wire.books.messages.values()
         return [m for m in messages if m.channel_id == channel_id and m.author_id == self.wire.bot_id]
 
-    def _speaks_of_another(self, message: MessageRecord, ask: Ask) -> bool:
+    def _is_of_another(self, message: MessageRecord, ask: Ask) -> bool:
         others = [other for other in self.asks if other is not ask and other.elsewhere == ask.elsewhere]
         rows = [row for other in others if (row := self.row_of(other)) is not None]
         return any(row["message_id"] == message.id for row in rows)
