@@ -33,7 +33,7 @@ from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository
 from bot.credits.windows import Period, month_of
 from bot.storage import Connection, Database, open_database
-from bot.storage.tables import entries, legs
+from bot.storage.credit_tables import entries, legs
 from tests.books import CHANNEL, GUILD, USER, add_request, end, fetch, used
 from tests.plans import Recorder, plan_of
 

@@ -25,10 +25,13 @@ from bot.credits.quotas import QuotaExceeded, SpendingPolicy
 from bot.errors import StorageError
 from bot.generations.states import FINAL_STATES, PICTURE_TRANSITIONS, PictureState
 from bot.storage import Connection, Database, open_database
+from bot.storage.credit_tables import entries
 from bot.storage.database import database_path as path_of
 from bot.storage.guards import GUARDS
+from bot.storage.memory_tables import facts
 from bot.storage.migrations import revisions
-from bot.storage.tables import attempts, entries, facts, metadata, pictures
+from bot.storage.request_tables import attempts, pictures
+from bot.storage.tables import metadata
 from tests.books import GUILD, UNLIMITED, USER, Held, accept, end, fetch, hold_of, move
 
 ROOT = Path(__file__).parents[2]
