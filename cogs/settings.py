@@ -16,7 +16,7 @@ from bot.generations.quota_desk import ChangeRefused
 from bot.panels import check_channels, check_posting, everyone_chosen, put, stands_of, values_of
 from bot.presses import Submitted, on_choice, on_press, on_submit
 from bot.rights import managed
-from bot.ui import ids
+from bot.ui import settings_ids as ids
 from bot.ui.house_log import NAMES, value_words
 from bot.ui.settings import (
     CHANGES_SHOWN,

@@ -16,7 +16,8 @@ from bot.generations.house_rules import MAX_LISTED, HouseRules
 from bot.generations.quota_desk import Allowance, Overview
 from bot.generations.repository import ChangeRow, GuildRow
 from bot.generations.terms import TERMS_MAX_CHARS
-from bot.ui import ids
+from bot.ui import moderation_ids
+from bot.ui import settings_ids as ids
 from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, apart, button, fine, gap, lines, row, select
 from bot.ui.form import Form
 from bot.ui.gallery import lacks_words
@@ -134,8 +135,8 @@ def settings_card(stands: Stands, *, said: str | None = None) -> Card:
             ],
         ),
         row(
-            button("Look at the reports", ids.open_reports(0)) if stands.open_reports else None,
-            button("Bans", ids.bans(0)) if stands.banned else None,
+            button("Look at the reports", moderation_ids.open_reports(0)) if stands.open_reports else None,
+            button("Bans", moderation_ids.bans(0)) if stands.banned else None,
         ),
     )
 
@@ -407,7 +408,7 @@ def _reports(stands: Stands, said: str | None) -> Card:
         "The gallery: members post a picture there once, with credit to its maker.",
         _channel_select("Choose the gallery …", ids.gallery_channel()),
         row(
-            button("Look at the reports", ids.open_reports(0)) if stands.open_reports else None,
+            button("Look at the reports", moderation_ids.open_reports(0)) if stands.open_reports else None,
             button("No channel for reports", ids.no_reports_channel()) if settings.reports_channel_id else None,
             button("No gallery", ids.no_gallery()) if settings.gallery_channel_id else None,
             _back(),

@@ -7,7 +7,7 @@ from typing import Final
 import discord
 from discord import ui
 
-from bot.ui import ids
+from bot.ui import settings_ids as ids
 from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row
 from bot.ui.settings import (
     POSTED_IN,
