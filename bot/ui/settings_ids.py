@@ -10,7 +10,7 @@ REPORTS_CHANNEL: Final = re.compile(r"nbb:server:reports")
 NO_GALLERY: Final = re.compile(r"nbb:server:nogallery")
 NO_REPORTS_CHANNEL: Final = re.compile(r"nbb:server:noreports")
 SETTINGS_PAGE: Final = re.compile(r"nbb:set:page:(?P<page>[a-z]{1,12})")
-"""Show a page of the settings in place; pages are ``bot.ui.settings.Page``."""
+"""Show a page of the settings in place; pages are ``bot.ui.settings_parts.Page``."""
 SETTINGS_GO: Final = re.compile(r"nbb:set:go")
 """A select; its value is a page."""
 SETTING_CHOICE: Final = re.compile(

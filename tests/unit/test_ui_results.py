@@ -32,7 +32,7 @@ from bot.ui.kin import from_parent, headline
 from bot.ui.modals import INPUT_MAX, edit_form, filled, reference_form, remix_form, report_form, rewrite_form, terms_of
 from bot.ui.operator import allowance_form, pause_form
 from bot.ui.preferences import style_form
-from bot.ui.settings import words_form, zone_form
+from bot.ui.settings_forms import words_form, zone_form
 from tests.openapi import discord_schema
 from tests.ui_limits import TEXT, broken_limits, custom_ids, texts, units
 from tests.ui_samples import (
