@@ -13,7 +13,7 @@ from typing import Any
 import bot.ui
 from bot.ui.text import units
 from tests.ui_limits import BUTTON, GALLERY, SELECT, texts, walk
-from tests.unit.test_ui_cards import ALL
+from tests.ui_samples_all import ALL
 
 THUMBNAIL, FILE = 11, 13
 DANGER = 4
