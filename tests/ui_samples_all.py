@@ -1,6 +1,7 @@
 """All samples under one name, with the worst there is to show of each."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from bot.credits.repository import Entry
@@ -8,19 +9,9 @@ from bot.generations.refusals import MissingPermissions
 from bot.generations.states import ReferenceState
 from bot.generations.values import HistoryPage, Trouble
 from bot.ui import cards, ids
+from bot.ui.card import Card
 from tests.ui_looking import looking, looking_longest
-from tests.ui_samples import (
-    BALANCE,
-    LONGEST,
-    NOW_MS,
-    S,
-    Sample,
-    files,
-    picture,
-    references,
-    request,
-    samples,
-)
+from tests.ui_samples import BALANCE, LONGEST, NOW_MS, S, Sample, files, picture, references, request, samples
 from tests.ui_samples_found import longest_found
 from tests.ui_samples_house import house_longest, house_samples
 from tests.ui_samples_quotas import longest_quotas
@@ -84,4 +75,11 @@ def longest() -> dict[str, Sample]:
     return found
 
 
-ALL = SAMPLES | longest() | looking() | looking_longest() | house_samples() | house_longest()
+USUAL = SAMPLES | looking() | house_samples()
+ALL = USUAL | longest() | looking_longest() | house_longest()
+
+
+@cache
+def drawn(name: str) -> Card:
+    """Draw a sample, once for all who only look at it: the longest take their time."""
+    return ALL[name].draw()

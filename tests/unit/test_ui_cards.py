@@ -12,41 +12,34 @@ from bot.ui import cards, ids
 from bot.ui.words import duration
 from tests.openapi import discord_schema
 from tests.ui_limits import broken_limits, custom_ids, texts
-from tests.ui_samples import (
-    REQUEST_ID,
-    S,
-    Sample,
-    files,
-    picture,
-    request,
-)
-from tests.ui_samples_all import ALL, SAMPLES
+from tests.ui_samples import REQUEST_ID, S, files, picture, request
+from tests.ui_samples_all import ALL, SAMPLES, drawn
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_card_is_within_the_limits(name: str) -> None:
-    assert broken_limits(ALL[name].draw()) == []
+    assert broken_limits(drawn(name)) == []
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_discords_own_schema_takes_every_card(name: str) -> None:
-    assert discord_schema().problems("POST", "/channels/1/messages", body_of(ALL[name])) == []
+    assert discord_schema().problems("POST", "/channels/1/messages", body_of(name)) == []
 
 
 @pytest.mark.parametrize("name", ["progress-several", "result-four", "failure-refused", "history"])
 def test_discords_own_schema_takes_edits_and_replies(name: str) -> None:
-    body = body_of(SAMPLES[name])
+    body = body_of(name)
     schema = discord_schema()
     assert schema.problems("PATCH", "/api/v10/webhooks/1/token/messages/@original", body) == []
     assert schema.problems("PATCH", "/api/v10/channels/1/messages/2", body) == []
     assert schema.problems("POST", "/interactions/1/token/callback", {"type": 4, "data": body}) == []
 
 
-def body_of(sample: Sample) -> dict[str, Any]:
-    attached = enumerate(sample.files)
+def body_of(name: str) -> dict[str, Any]:
+    attached = enumerate(ALL[name].files)
     return {
         "flags": 1 << 15,
-        "components": sample.draw().to_components(),
+        "components": drawn(name).to_components(),
         "attachments": [{"id": n, "filename": file.filename, "description": "a picture"} for n, file in attached],
     }
 
@@ -57,11 +50,14 @@ def test_the_checker_and_the_schema_notice_what_is_wrong() -> None:
     assert broken_limits(view)
     body = {"flags": 1 << 15, "components": view.to_components()}
     assert discord_schema().problems("POST", "/api/v10/channels/1/messages", body)
+    said = {"type": 10, "content": "no button"}
+    for wrong in ({}, {"type": 99}, {"type": "10"}, {"type": 10}, {"type": True}, {"type": 1, "components": [said]}):
+        assert discord_schema().problems("POST", "/api/v10/channels/1/messages", body | {"components": [wrong]}), wrong
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_tone(name: str) -> None:
-    said = texts(SAMPLES[name].draw())
+    said = texts(drawn(name))
     assert "!" not in said
     assert "None" not in said
     assert not re.search(r"\b1 (credits|pictures|references)\b", said)

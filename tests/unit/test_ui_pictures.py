@@ -9,16 +9,7 @@ from bot.ui import cards
 from bot.ui.card import BANANA, EMBER, SLATE, bar
 from bot.ui.words import failure_words, trouble_words
 from tests.ui_limits import custom_ids, texts
-from tests.ui_samples import (
-    BALANCE,
-    NOW_MS,
-    REQUEST_ID,
-    S,
-    files,
-    picture,
-    references,
-    request,
-)
+from tests.ui_samples import BALANCE, NOW_MS, REQUEST_ID, S, files, picture, references, request
 
 OWN_CODES = list(FailureCode)
 TROUBLES = [value for name, value in vars(Trouble).items() if name.isupper()]

@@ -9,11 +9,7 @@ from bot.generations.states import DeliveryState
 from bot.generations.values import Cancelled, HistoryPage
 from bot.ui import cards, ids
 from tests.ui_limits import custom_ids, texts
-from tests.ui_samples import (
-    BALANCE,
-    NOW_MS,
-    request,
-)
+from tests.ui_samples import BALANCE, NOW_MS, request
 from tests.ui_samples_all import SAMPLES
 
 
