@@ -15,7 +15,8 @@ from bot.rights import lacking_in
 from bot.ui.card import Card
 from bot.ui.gallery import lacks_words
 from bot.ui.quotas import change_card
-from bot.ui.settings import ANY_NUMBER, POSTED_IN, USUAL, Stands, credits_offered
+from bot.ui.settings_parts import ANY_NUMBER, POSTED_IN, USUAL, credits_offered
+from bot.ui.settings_words import Stands
 from bot.ui.words import in_credits, model_label
 
 _NOBODY = discord.AllowedMentions.none()

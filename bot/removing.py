@@ -22,7 +22,7 @@ from bot.posting import attach
 from bot.presses import Submitted
 from bot.rights import may_moderate
 from bot.searching import UNREACHED, find_own
-from bot.ui import ids
+from bot.ui import moderation_ids as ids
 from bot.ui.card import Card
 from bot.ui.modals import report_form
 from bot.ui.removal import (

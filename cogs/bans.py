@@ -11,7 +11,7 @@ from discord.ext import commands
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.presses import Submitted, on_choice, on_press, on_submit
 from bot.rights import may_ban
-from bot.ui import ids
+from bot.ui import moderation_ids as ids
 from bot.ui.bans import FOR_GOOD, LASTING_S, PAGE, ban_form, banned_card, bans_card, unbanned_card
 
 _NOBODY = discord.AllowedMentions.none()

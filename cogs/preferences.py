@@ -11,7 +11,7 @@ from discord.ext import commands
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.preferences import Style, StyleRefused
 from bot.presses import Submitted, on_choice, on_press, on_submit
-from bot.ui import ids
+from bot.ui import personal_ids as ids
 from bot.ui.card import Card
 from bot.ui.preferences import (
     USUAL,

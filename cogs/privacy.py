@@ -11,7 +11,7 @@ from discord.ext import commands
 from bot.client import BotClient, CannotDo, Interaction
 from bot.generations.privacy import StillInWork
 from bot.presses import Once, on_press
-from bot.ui import ids
+from bot.ui import personal_ids as ids
 from bot.ui.card import Card
 from bot.ui.privacy import export_card, forget_card, forgotten_card, in_work_card, nothing_held_card
 

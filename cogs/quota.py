@@ -32,7 +32,7 @@ from bot.panels import ask, change_or_ask, is_large
 from bot.presses import on_choice, on_press
 from bot.quota_options import CHECK, CREDITS, MORE, WHOM, WHY, Channel, Days, Given, Text, taking
 from bot.rights import managed
-from bot.ui import ids
+from bot.ui import quota_ids as ids
 from bot.ui.choices import models_of_rule_choices, refund_choices, zone_choices
 from bot.ui.quotas import changed_card, left_card, log_card, named, rules_card, rules_shown
 from bot.ui.standing import explain_card

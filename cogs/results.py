@@ -22,7 +22,7 @@ from bot.presses import Submitted, on_choice, on_press, on_submit
 from bot.removing import Removing
 from bot.replies import show_pictures
 from bot.rights import seen_here
-from bot.ui import ids
+from bot.ui import ids, moderation_ids
 from bot.ui.actions import Action, Choice, larger_sizes, which_card
 from bot.ui.details import PROMPT_FILE, details_card, maker_card, whole_prompt
 from bot.ui.history import preview_text
@@ -360,9 +360,9 @@ async def setup(client: BotClient) -> None:
         ids.EXHIBIT: cog.exhibit_pressed,
         ids.DELETE: removing.delete_pressed,
         ids.TAKE_DOWN: removing.take_down_pressed,
-        ids.REPORT_DELETE: removing.report_delete_pressed,
-        ids.REPORT_DISMISS: removing.report_dismiss_pressed,
-        ids.OPEN_REPORTS: removing.look_pressed,
+        moderation_ids.REPORT_DELETE: removing.report_delete_pressed,
+        moderation_ids.REPORT_DISMISS: removing.report_dismiss_pressed,
+        moderation_ids.OPEN_REPORTS: removing.look_pressed,
     }
     for template, work in presses.items():
         on_press(client, template, work)

@@ -16,18 +16,11 @@ from bot.generations.quota_desk import ChangeRefused
 from bot.panels import check_channels, check_posting, everyone_chosen, put, stands_of, values_of
 from bot.presses import Submitted, on_choice, on_press, on_submit
 from bot.rights import managed
-from bot.ui import ids
+from bot.ui import settings_ids as ids
 from bot.ui.house_log import NAMES, value_words
-from bot.ui.settings import (
-    CHANGES_SHOWN,
-    Page,
-    page_card,
-    settings_card,
-    words_form,
-    words_refused_card,
-    zone_form,
-    zone_refused_card,
-)
+from bot.ui.settings import CHANGES_SHOWN, page_card, settings_card
+from bot.ui.settings_forms import words_form, words_refused_card, zone_form, zone_refused_card
+from bot.ui.settings_parts import Page
 from bot.ui.text import plain
 
 _PAGE_OF = {

@@ -14,7 +14,7 @@ from bot.panels import check_channels, check_posting, everyone_chosen, put, stan
 from bot.presses import on_choice, on_press
 from bot.rights import managed
 from bot.searching import UNREACHED
-from bot.ui import ids
+from bot.ui import settings_ids as ids
 from bot.ui.card import Card
 from bot.ui.setup import setup_card, welcome_card
 

@@ -12,7 +12,7 @@ from bot.client import BotClient, CannotDo, Interaction
 from bot.forms import open_form
 from bot.gathering import Gathered
 from bot.presses import on_press
-from bot.ui import ids
+from bot.ui import personal_ids as ids
 from bot.ui.text import alt_text
 from bot.ui.tray import empty_question, tray_card
 

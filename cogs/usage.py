@@ -19,7 +19,7 @@ from bot.generations.usage import MAX_DAYS, MOST_CHARGES, By, Period, Usage
 from bot.generations.usage_files import TooMany, as_csv, as_json, named, read
 from bot.presses import on_choice, on_press
 from bot.rights import managed
-from bot.ui import ids
+from bot.ui import usage_ids as ids
 from bot.ui.charts import Charts
 from bot.ui.usage import CHART_FILE, SHOWN, chart_of, file_card, times, trace_card, usage_card
 from bot.ui.words import grouped, model_label

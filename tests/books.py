@@ -11,7 +11,7 @@ from bot.credits.quota_rules import Spender
 from bot.credits.quotas import SpendingPolicy, hold_all, look_up
 from bot.storage import Connection
 from bot.storage.quota_tables import totals
-from bot.storage.tables import deliveries, pictures, requests
+from bot.storage.request_tables import deliveries, pictures, requests
 
 UNLIMITED = SpendingPolicy(None, None, None)
 USER, GUILD, CHANNEL = 101, 201, 301

@@ -11,13 +11,15 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "shared" / "discord-openapi.json"
 
@@ -40,7 +42,8 @@ class DiscordSchema:
                 self._patterns.append((key[0], re.compile(pattern), path))
         # "@original" and "@me" also fit a placeholder: the path with fewer of these wins.
         self._patterns.sort(key=lambda known: known[2].count("{"))
-        self._validators: dict[tuple[str, str], Draft202012Validator] = {}
+        self._judge: Any = extend(Draft202012Validator, {"oneOf": self._one_of})
+        self._validators: dict[tuple[str, str], Any] = {}
 
     def template(self, method: str, path: str) -> str | None:
         """Return the path as the document writes it, None when the document has no body for it."""
@@ -61,12 +64,25 @@ class DiscordSchema:
     def shape_problems(self, name: str, value: Any) -> list[str]:
         """Return what is wrong with an object by one of the document's schemas; [] when it is right."""
         known = {"components": self._components, "$ref": f"#/components/schemas/{name}"}
-        return [_sentence(error) for error in Draft202012Validator(known).iter_errors(value)]
+        return [_sentence(error) for error in self._judge(known).iter_errors(value)]
 
-    def _validator(self, key: tuple[str, str]) -> Draft202012Validator:
+    def _validator(self, key: tuple[str, str]) -> Any:
         if key not in self._validators:
-            self._validators[key] = Draft202012Validator({"components": self._components, **self._operations[key]})
+            self._validators[key] = self._judge({"components": self._components, **self._operations[key]})
         return self._validators[key]
+
+    def _one_of(self, validator: Any, branches: list[Any], value: Any, schema: Any) -> Iterator[ValidationError]:
+        """Judge by the branches that can take a value of its type: most can't, and each has many of its own."""
+        possible = [branch for branch in branches if self._may_take(branch, value)]
+        yield from Draft202012Validator.VALIDATORS["oneOf"](validator, possible or branches, value, schema)
+
+    def _may_take(self, branch: dict[str, Any], value: Any) -> bool:
+        if "const" in branch:
+            return bool(branch["const"] == value)
+        if "$ref" in branch:
+            branch = self._components["schemas"][branch["$ref"].removeprefix("#/components/schemas/")]
+        types = branch.get("properties", {}).get("type", {}).get("enum")
+        return not isinstance(value, dict) or "type" not in value or types is None or value["type"] in types
 
 
 @cache

@@ -31,6 +31,7 @@ from bot.generations.values import (
 )
 from bot.rivya.catalogue import BadOption
 from bot.ui import cards, ids
+from bot.ui.confirm import moved_card
 
 NOW_MS = 1_767_225_600_000
 REQUEST_ID = "0123456789ab7f3a"
@@ -219,6 +220,7 @@ def samples() -> dict[str, Sample]:
     confirm("confirm-arabic", one, Quote(24, 24, replace(BALANCE, allowance_credits=None)))
     confirm("confirm-hostile", GenerationRequest(prompt=HOSTILE, count=3), Quote(24, 8, BALANCE), instead=cheaper)
     plain("confirm-not-now", lambda: cards.not_now_card(four))
+    plain("confirm-moved", lambda: moved_card(31, "https://discord.com/channels/20/31/40"))
     two_ways = [mend, cards.Mend("Make 4 pictures with Nano Banana · 12 credits", ids.paint("e5f6" * 4, 12))]
     plain("refusal-member-two", lambda: cards.refusal_card(quota(LimitScope.MEMBER, 12), mends=two_ways))
     plain("refusal-member-none", lambda: cards.refusal_card(quota(LimitScope.MEMBER, 0, 8), picture_credits=8))

@@ -30,16 +30,10 @@ from bot.rivya import Catalogue
 from bot.ui import cards, ids
 from bot.ui.bans import ban_form, banned_card, bans_card, unbanned_card
 from bot.ui.house_log import log_card
-from bot.ui.settings import (
-    Page,
-    Stands,
-    page_card,
-    settings_card,
-    words_form,
-    words_refused_card,
-    zone_form,
-    zone_refused_card,
-)
+from bot.ui.settings import page_card, settings_card
+from bot.ui.settings_forms import words_form, words_refused_card, zone_form, zone_refused_card
+from bot.ui.settings_parts import Page
+from bot.ui.settings_words import Stands
 from bot.ui.setup import setup_card, welcome_card
 from tests.ui_samples import ARABIC, HOSTILE, LONGEST, NOW_MS, S, Sample, picture, request
 

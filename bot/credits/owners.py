@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, exists, func, insert, select
 from bot.credits.repository import CreditsRepository, owner_text
 from bot.credits.windows import all_closed_ms, earliest_open_ms
 from bot.storage import Connection
-from bot.storage.tables import account_owners, forgotten_owners, legs
+from bot.storage.credit_tables import account_owners, forgotten_owners, legs
 
 PACE_KEPT_S = 24 * 3600
 """For this long at least it counts when somebody asked last: they may have to wait so long between two requests."""

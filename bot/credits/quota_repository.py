@@ -14,7 +14,7 @@ from bot.credits.quota_rules import Rule, Scope
 from bot.credits.repository import rule_of
 from bot.storage import Connection
 from bot.storage.quota_tables import quota_drafts, quota_log, quota_rules
-from bot.storage.tables import guild_settings
+from bot.storage.server_tables import guild_settings
 
 _RULE_COLUMNS = (
     quota_rules.c.scope, quota_rules.c.subject_id, quota_rules.c.period, quota_rules.c.credits, quota_rules.c.running,

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, insert, literal_c
 from bot.credits.quota_rules import Rule, Scope, Spender
 from bot.credits.windows import Period
 from bot.storage import Connection
+from bot.storage.credit_tables import account_owners, accounts, entries, forgotten_owners, legs
 from bot.storage.quota_tables import grants_left, open_holds
-from bot.storage.tables import account_owners, accounts, entries, forgotten_owners, legs
 
 # Written out, not bound: SQLite uses a partial index only for a condition that it can see.
 _SETTLING: tuple[ColumnElement[str], ...] = (literal_column("'capture'"), literal_column("'void'"))

@@ -10,7 +10,7 @@ from discord import ui
 
 from bot.generations.house import BAN_REASON_MAX_CHARS
 from bot.generations.repository import BanRow
-from bot.ui import ids
+from bot.ui import moderation_ids as ids
 from bot.ui.card import BANANA, SLATE, Card, apart, button, fine, lines, row, select
 from bot.ui.form import Form
 from bot.ui.house_log import ban_words

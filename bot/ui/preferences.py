@@ -11,7 +11,7 @@ from discord import ui
 from bot.errors import BotError
 from bot.generations.preferences import MAX_STYLES, NAME_MAX_CHARS, SUFFIX_MAX_CHARS, Preferences, Style
 from bot.rivya import BadOption, Catalogue, ModelSpec
-from bot.ui import ids
+from bot.ui import personal_ids as ids
 from bot.ui.card import BANANA, EMBER, SLATE, Card, button, fine, gap, lines, row, select
 from bot.ui.form import Form
 from bot.ui.text import label, plain

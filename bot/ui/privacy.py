@@ -6,7 +6,7 @@ import discord
 
 from bot.generations.exporting import Export
 from bot.generations.privacy import Standing
-from bot.ui import ids
+from bot.ui import ids, personal_ids
 from bot.ui.card import BANANA, EMBER, SLATE, Card, button, fine, gap, lines, row
 from bot.ui.words import counted, grouped
 
@@ -57,8 +57,10 @@ def forget_card(standing: Standing) -> Card:
             "· what others made from your pictures",
         ),
         row(
-            button("Delete my data", ids.forget(), style=discord.ButtonStyle.danger),
-            button("Delete my data and messages", ids.forget(with_messages=True), style=discord.ButtonStyle.danger),
+            button("Delete my data", personal_ids.forget(), style=discord.ButtonStyle.danger),
+            button(
+                "Delete my data and messages", personal_ids.forget(with_messages=True), style=discord.ButtonStyle.danger
+            ),
             button("Keep everything", ids.keep()),
         ),
         fine("There is no way back. /privacy export gives you all of it first."),
@@ -94,7 +96,7 @@ def in_work_card(requests: int) -> Card:
             "What is paid for should reach you first. /cancel takes back what is not sent yet; a late picture is "
             "given up after a day. Nothing was deleted.",
         ),
-        row(button("Look again", ids.ask_forget())),
+        row(button("Look again", personal_ids.ask_forget())),
     )
 
 

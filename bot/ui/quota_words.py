@@ -81,9 +81,9 @@ def models_words(models: Collection[str], label_of: ModelLabel) -> str:
         return "all models"
     if not models:
         return "no model"
-    named = [plain(label_of(model), 30) for model in sorted(models)]
-    more = len(named) - _MODELS_NAMED
-    return f"only {listed([*named[:_MODELS_NAMED], *([f'{more} more'] if more > 0 else [])])}"
+    named = [plain(label_of(model), 30) for model in sorted(models)[:_MODELS_NAMED]]
+    more = len(models) - _MODELS_NAMED
+    return f"only {listed([*named, *([f'{more} more'] if more > 0 else [])])}"
 
 
 def limit_words(limit: Limit) -> str:

@@ -15,7 +15,7 @@ from bot.credits.quotas import Situation
 from bot.credits.windows import Period
 from bot.generations.quota_changes import Change, GrantChange, RuleChange, RuleRemoval
 from bot.generations.quota_desk import Preview, RuleBook
-from bot.ui import ids
+from bot.ui import quota_ids as ids
 from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row, select
 from bot.ui.quota_words import (
     ModelLabel,

@@ -8,7 +8,7 @@ import discord
 
 from bot.generations.repository import ReportRow, ReportState
 from bot.generations.values import RequestView
-from bot.ui import ids
+from bot.ui import ids, moderation_ids
 from bot.ui.card import EMBER, SLATE, TEXT_LIMIT, Card, button, fine, lines, row
 from bot.ui.fates import at_work
 from bot.ui.kin import headline, url_of
@@ -159,13 +159,15 @@ def report_card(
         headline(view, room) if view is not None and not view.forgotten else None,
         about,
         row(
-            button("Delete picture", ids.report_delete(report.id), style=discord.ButtonStyle.danger),
-            button("Dismiss", ids.report_dismiss(report.id)),
-            button("Ban its maker", ids.report_ban(report.id)) if view is not None else None,
-            button("Next", ids.open_reports(place[0])) if place is not None and place[0] < place[1] else None,
+            button("Delete picture", moderation_ids.report_delete(report.id), style=discord.ButtonStyle.danger),
+            button("Dismiss", moderation_ids.report_dismiss(report.id)),
+            button("Ban its maker", moderation_ids.report_ban(report.id)) if view is not None else None,
+            button("Next", moderation_ids.open_reports(place[0]))
+            if place is not None and place[0] < place[1]
+            else None,
         )
         if is_open
-        else row(button("Next", ids.open_reports(0)))
+        else row(button("Next", moderation_ids.open_reports(0)))
         if place is not None
         else None,
     )

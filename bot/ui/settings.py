@@ -2,65 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Sequence
 from typing import Any, Final
 
 import discord
 from discord import ui
 
-from bot.credits.windows import Period
-from bot.errors import BotError
-from bot.generations.house_rules import MAX_LISTED, HouseRules
-from bot.generations.quota_desk import Allowance, Overview
-from bot.generations.repository import ChangeRow, GuildRow
-from bot.generations.terms import TERMS_MAX_CHARS
-from bot.ui import ids
-from bot.ui.card import BANANA, EMBER, SLATE, TEXT_LIMIT, Card, apart, button, fine, gap, lines, row, select
-from bot.ui.form import Form
-from bot.ui.gallery import lacks_words
-from bot.ui.house_log import allowance_words, change_words, spoiler, value_words
+from bot.generations.house_rules import MAX_LISTED
+from bot.generations.repository import ChangeRow
+from bot.ui import moderation_ids
+from bot.ui import settings_ids as ids
+from bot.ui.card import BANANA, SLATE, TEXT_LIMIT, Card, apart, button, fine, gap, lines, row, select
+from bot.ui.house_log import change_words, spoiler, value_words
 from bot.ui.removal import open_words
+from bot.ui.settings_parts import POSTED_IN, Page, all_settings, everyones_credits, usual_channels
+from bot.ui.settings_words import (
+    Stands,
+    channel_words,
+    credits_words,
+    log_words,
+    models_words,
+    quota_models_words,
+    where_words,
+    who_words,
+)
 from bot.ui.text import label, plain, units
 from bot.ui.words import counted, duration, in_credits
 
-POSTED_IN: Final = [discord.ChannelType.text, discord.ChannelType.news]
-"""Where the gallery, reports and the log may stand."""
-USED_IN: Final = [
-    discord.ChannelType.text,
-    discord.ChannelType.news,
-    discord.ChannelType.forum,
-    discord.ChannelType.voice,
-    discord.ChannelType.stage_voice,
-]
-"""Where pictures may be asked for; threads and posts count for their channel."""
 SLOW_MODES_S: Final = (0, 10, 30, 60, 5 * 60, 15 * 60, 3600, 6 * 3600, 24 * 3600)
 CHANGES_SHOWN: Final = 10
-CREDITS: Final = (16, 40, 80, 160, 320, 800, 1600)
-"""What the panels offer for each member and month; /quota takes any number."""
-ANY_NUMBER: Final = "any"
-USUAL: Final = "usual"
-"""What the panels offer beside numbers: no limit, and what the bot's operator set."""
 _NAME_LIMIT: Final = 100
 _LISTED_LIMIT: Final = 2600
-
-
-class Page(StrEnum):
-    """The pages of the settings."""
-
-    MAIN = "main"
-    WHERE = "where"
-    WHO = "who"
-    MODELS = "models"
-    CREDITS = "credits"
-    WORDS = "words"
-    SLOW = "slow"
-    LOG = "log"
-    REPORTS = "reports"
-    CHANGES = "changes"
-
-
 _OFFERED: Final = {
     Page.WHERE: ("Where pictures are made", "Channels, and whether only age-restricted ones"),
     Page.WHO: ("Who may make them", "Roles that may, and roles that may not"),
@@ -72,31 +44,6 @@ _OFFERED: Final = {
     Page.REPORTS: ("Reports and gallery", "Where reports go, where pictures are shown"),
     Page.CHANGES: ("Last changes", "Who changed what, and when"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Stands:
-    """How everything stands in a server.
-
-    ``lacking``: for each channel that is set, the permissions that the bot lacks there ("gone" as the only one: the
-    channel is not there any more). ``channels`` and ``roles`` are those of the rules that Discord still has.
-    """
-
-    name: str
-    rules: HouseRules
-    settings: GuildRow
-    open_reports: int = 0
-    banned: int = 0
-    lacking: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    channels: frozenset[int] = frozenset()
-    roles: frozenset[int] = frozenset()
-    models: Mapping[str, str] = field(default_factory=dict)
-    """The labels of all models that can be had, by their ids."""
-    usual_model: str = ""
-    """The label of the model that is taken where nobody chooses."""
-    usual_credits: int = 8
-    """What a picture by it costs."""
-    quotas: Overview = field(default_factory=lambda: Overview(Allowance(None, Period.NONE, own=False)))
 
 
 def settings_card(stands: Stands, *, said: str | None = None) -> Card:
@@ -111,7 +58,7 @@ def settings_card(stands: Stands, *, said: str | None = None) -> Card:
         lines(
             f"**Credits** {credits_words(stands)}",
             f"**Clocks** {plain(stands.quotas.time_zone, 60)}",
-            f"**Models** {_models_words(stands)}",
+            f"**Models** {models_words(stands)}",
             f"**Private pictures** {value_words('private_allowed', rules.private_allowed)}",
             f"**Blocked words** {len(rules.terms) or 'none'}",
             f"**Slow mode** {value_words('slow_mode_s', rules.slow_mode_s)}",
@@ -119,9 +66,9 @@ def settings_card(stands: Stands, *, said: str | None = None) -> Card:
         gap(),
         lines(
             f"**Log** {log_words(stands)}",
-            f"**Reports** {_channel(settings.reports_channel_id, stands, 'no channel yet; they are kept here')}"
+            f"**Reports** {channel_words(settings.reports_channel_id, stands, 'no channel yet; they are kept here')}"
             + (f" · {open_words(stands.open_reports)}" if stands.open_reports else ""),
-            f"**Gallery** {_channel(settings.gallery_channel_id, stands, 'none yet')}",
+            f"**Gallery** {channel_words(settings.gallery_channel_id, stands, 'none yet')}",
             f"**Banned from the bot** {counted(stands.banned, 'member') if stands.banned else 'nobody'}",
         ),
         gap(line=True),
@@ -134,8 +81,8 @@ def settings_card(stands: Stands, *, said: str | None = None) -> Card:
             ],
         ),
         row(
-            button("Look at the reports", ids.open_reports(0)) if stands.open_reports else None,
-            button("Bans", ids.bans(0)) if stands.banned else None,
+            button("Look at the reports", moderation_ids.open_reports(0)) if stands.open_reports else None,
+            button("Bans", moderation_ids.bans(0)) if stands.banned else None,
         ),
     )
 
@@ -168,7 +115,7 @@ def _where(stands: Stands, said: str | None) -> Card:
                 "Age-restricted or not" if only else "Only in age-restricted channels",
                 ids.setting_switch("age_restricted_only", on=not only),
             ),
-            _back(),
+            all_settings(),
         ),
     )
 
@@ -186,7 +133,7 @@ def _who(stands: Stands, said: str | None) -> Card:
         row(
             button("Everyone", ids.setting_clear("roles_allowed")) if rules.roles_allowed else None,
             button("Exclude nobody", ids.setting_clear("roles_denied")) if rules.roles_denied else None,
-            _back(),
+            all_settings(),
         ),
     )
 
@@ -199,9 +146,9 @@ def _models(stands: Stands, said: str | None) -> Card:
         Page.MODELS,
         said,
         lines(
-            f"Models: {_models_words(stands)}",
+            f"Models: {models_words(stands)}",
             f"Private pictures: {value_words('private_allowed', private)}",
-            _quota_models(stands),
+            quota_models_words(stands),
         ),
         ui.ActionRow(
             ui.Select(
@@ -236,7 +183,7 @@ def _models(stands: Stands, said: str | None) -> Card:
                 "No private pictures" if private else "Allow private pictures",
                 ids.setting_switch("private_allowed", on=not private),
             ),
-            _back(),
+            all_settings(),
         ),
     )
 
@@ -251,81 +198,7 @@ def _credits(stands: Stands, said: str | None) -> Card:
         fine("For roles, members, channels and the whole server there is /quota; /quota log says who changed what."),
         gap(),
         f"Days, weeks and months begin by the clocks of **{plain(quotas.time_zone, 60)}**.",
-        row(button("Change the time zone", ids.zone()), _back()),
-    )
-
-
-def everyones_credits(stands: Stands, custom_id: str) -> ui.ActionRow[Any]:
-    """Return the select of what each member may spend a month."""
-    allowance, usual = stands.quotas.allowance, stands.quotas.usual_credits
-    monthly = _monthly(allowance)
-    free = allowance.own and allowance.period is Period.NONE
-    return select(
-        "Credits of each member a month …",
-        custom_id,
-        [
-            *(
-                discord.SelectOption(
-                    label=f"{in_credits(amount)} a month",
-                    value=str(amount),
-                    description=f"about {counted(amount // max(stands.usual_credits, 1), 'picture')}",
-                    default=amount == monthly and allowance.own,
-                )
-                for amount in credits_offered(allowance)
-            ),
-            discord.SelectOption(
-                label="No limit",
-                value=ANY_NUMBER,
-                description="as many as the channel, the server and the bot's operator allow",
-                default=free,
-            ),
-            discord.SelectOption(
-                label="What the bot's operator set",
-                value=USUAL,
-                description=allowance_words(usual, Period.NONE if usual is None else Period.MONTH),
-                default=not allowance.own,
-            ),
-        ],
-    )
-
-
-def credits_offered(allowance: Allowance) -> list[int]:
-    """Return the amounts a month that can be chosen: the usual ones, and the one that stands."""
-    monthly = _monthly(allowance)
-    return sorted({*CREDITS, *([monthly] if monthly else [])})
-
-
-def _monthly(allowance: Allowance) -> int | None:
-    return allowance.credits if allowance.period is Period.MONTH else None
-
-
-def credits_words(stands: Stands) -> str:
-    """Return what each member may spend, whose word that is, and how many rules of /quota there are."""
-    allowance, rules = stands.quotas.allowance, stands.quotas.rules
-    whose = "" if allowance.own else ", as the bot's operator set it"
-    more = f" · {counted(rules, 'rule')} in /quota list" if rules > int(allowance.own) else ""
-    return f"{allowance_words(allowance.credits, allowance.period)} for each member{whose}{more}"
-
-
-def zone_form(now: str) -> Form:
-    """Return the form of the server's time zone."""
-    return Form(
-        "Time zone",
-        ids.zone_form(),
-        ui.Label(
-            text="Which time zone?",
-            description="By a large city: Europe/Berlin, America/New_York, Asia/Kolkata; or UTC.",
-            component=ui.TextInput(custom_id="zone", default=now, min_length=1, max_length=60),
-        ),
-    )
-
-
-def zone_refused_card(error: BotError, typed: str) -> Card:
-    """Return why a time zone can't be taken; what was typed is not lost."""
-    return Card(
-        EMBER,
-        lines(f"**{plain(error.user_message, 300)}**", f"Nothing was changed. You wrote: {plain(typed, 60)}"),
-        row(button("Change the time zone", ids.zone()), button("All settings", ids.settings_page(Page.MAIN))),
+        row(button("Change the time zone", ids.zone()), all_settings()),
     )
 
 
@@ -347,7 +220,7 @@ def _words(stands: Stands, said: str | None) -> Card:
             "A word is found whatever its case, accents and look-alikes, and not inside of other words.",
             "A * at the end takes every word that begins so.",
         ),
-        row(button("Change the words", ids.words(), style=discord.ButtonStyle.primary), _back()),
+        row(button("Change the words", ids.words(), style=discord.ButtonStyle.primary), all_settings()),
     )
 
 
@@ -367,7 +240,7 @@ def _slow(stands: Stands, said: str | None) -> Card:
                 for seconds in SLOW_MODES_S
             ],
         ),
-        row(_back()),
+        row(all_settings()),
     )
 
 
@@ -387,7 +260,7 @@ def _log(stands: Stands, said: str | None) -> Card:
                 "Hide prompts of private pictures" if shown else "Show prompts of private pictures",
                 ids.setting_switch("log_private", on=not shown),
             ),
-            _back(),
+            all_settings(),
         ),
     )
 
@@ -398,19 +271,20 @@ def _reports(stands: Stands, said: str | None) -> Card:
         Page.REPORTS,
         said,
         lines(
-            f"· Reports: {_channel(settings.reports_channel_id, stands, 'no channel yet; they are kept here for you')}"
+            "· Reports: "
+            f"{channel_words(settings.reports_channel_id, stands, 'no channel yet; they are kept here for you')}"
             f" · {open_words(stands.open_reports)}",
-            f"· Gallery: {_channel(settings.gallery_channel_id, stands, 'none yet')}",
+            f"· Gallery: {channel_words(settings.gallery_channel_id, stands, 'none yet')}",
         ),
         "Reports of pictures go to a channel that only moderators see, with Delete and Ban.",
         _channel_select("Choose where reports go …", ids.reports_channel()),
         "The gallery: members post a picture there once, with credit to its maker.",
         _channel_select("Choose the gallery …", ids.gallery_channel()),
         row(
-            button("Look at the reports", ids.open_reports(0)) if stands.open_reports else None,
+            button("Look at the reports", moderation_ids.open_reports(0)) if stands.open_reports else None,
             button("No channel for reports", ids.no_reports_channel()) if settings.reports_channel_id else None,
             button("No gallery", ids.no_gallery()) if settings.gallery_channel_id else None,
-            _back(),
+            all_settings(),
         ),
     )
 
@@ -423,83 +297,8 @@ def _changes(changes: Sequence[ChangeRow]) -> Card:
         f"**{_OFFERED[Page.CHANGES][0]}**",
         *apart(*([change_words(change, share) for change in shown] or ["Nothing was changed yet."])),
         fine("Credits, extra credits and refunds have a log of their own: /quota log."),
-        row(_back()),
+        row(all_settings()),
     )
-
-
-def words_form(terms: Sequence[str]) -> Form:
-    """Return the form of the blocked words."""
-    return Form(
-        "Blocked words",
-        ids.words_form(),
-        ui.Label(
-            text="One word or phrase a line",
-            description="badword takes no badwords, badw* takes both.",
-            component=ui.TextInput(
-                custom_id="words",
-                style=discord.TextStyle.paragraph,
-                default="\n".join(terms) or None,
-                required=False,
-                max_length=TERMS_MAX_CHARS,
-            ),
-        ),
-    )
-
-
-def words_refused_card(error: BotError, typed: str) -> Card:
-    """Return why words can't be kept, with what was typed, so that it is not lost."""
-    return Card(
-        EMBER,
-        lines(f"**{plain(error.user_message, 300)}**", "Nothing was changed. You wrote:"),
-        f"||{plain(typed, 3000, lines=200)}||",
-        row(button("Change the words", ids.words()), _back()),
-    )
-
-
-# --- how things stand, in words ---
-
-
-def where_words(rules: HouseRules) -> str:
-    """Return where pictures are made: "everywhere, age-restricted channels only"."""
-    where = value_words("channels", rules.channels)
-    return f"{where}, age-restricted channels only" if rules.age_restricted_only else where
-
-
-def who_words(rules: HouseRules) -> str:
-    """Return who may make them: "<@&1>, but not <@&2>"."""
-    who = value_words("roles_allowed", rules.roles_allowed)
-    return f"{who}, but not {value_words('roles_denied', rules.roles_denied)}" if rules.roles_denied else who
-
-
-def log_words(stands: Stands) -> str:
-    """Return where the log stands, and what it says of private pictures."""
-    rules = stands.rules
-    if rules.log_channel_id is None:
-        return "none"
-    prompts = "with the prompts" if rules.log_private else "without the prompts"
-    return f"{_channel(rules.log_channel_id, stands, '')}, {prompts} of private pictures"
-
-
-def _models_words(stands: Stands) -> str:
-    rules = stands.rules
-    names = [plain(stands.models.get(model, model), 40) for model in rules.models]
-    return f"{', '.join(names) or 'all'}; usual: {plain(stands.usual_model, 40)}"
-
-
-def _quota_models(stands: Stands) -> str | None:
-    rules = stands.quotas.model_rules
-    if not rules:
-        return None
-    return (
-        f"{counted(rules, 'rule')} of /quota {'says' if rules == 1 else 'say'} which of these whom; both must allow it."
-    )
-
-
-def _channel(channel_id: int | None, stands: Stands, none: str) -> str:
-    if channel_id is None:
-        return none
-    missing = stands.lacking.get(channel_id)
-    return f"<#{channel_id}>{f', but {lacks_words(missing)}' if missing else ''}"
 
 
 # --- parts ---
@@ -509,31 +308,9 @@ def _page(page: Page, said: str | None, *parts: ui.Item[Any] | str | None) -> Ca
     return Card(BANANA, lines(f"**{_OFFERED[page][0]}**", said), *parts)
 
 
-def _back() -> ui.Button[Any]:
-    return button("All settings", ids.settings_page(Page.MAIN))
-
-
 def _channel_select(placeholder: str, custom_id: str) -> ui.ActionRow[Any]:
     # Nothing is pre-chosen: Discord would turn the card down for a channel that is gone.
     return ui.ActionRow(ui.ChannelSelect(placeholder=placeholder, custom_id=custom_id, channel_types=POSTED_IN))
-
-
-def usual_channels(stands: Stands, custom_id: str) -> ui.ActionRow[Any]:
-    """Return the select of the channels in which pictures may be asked for."""
-    return ui.ActionRow(
-        ui.ChannelSelect(
-            placeholder="Everywhere, unless you choose channels …",
-            custom_id=custom_id,
-            channel_types=USED_IN,
-            min_values=0,
-            max_values=MAX_LISTED,
-            default_values=[
-                discord.SelectDefaultValue(id=one, type=discord.SelectDefaultValueType.channel)
-                for one in stands.rules.channels
-                if one in stands.channels
-            ],
-        )
-    )
 
 
 def _roles(placeholder: str, name: str, stands: Stands) -> ui.ActionRow[Any]:

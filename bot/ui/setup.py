@@ -7,18 +7,10 @@ from typing import Final
 import discord
 from discord import ui
 
-from bot.ui import ids
+from bot.ui import settings_ids as ids
 from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row
-from bot.ui.settings import (
-    POSTED_IN,
-    Page,
-    Stands,
-    credits_words,
-    everyones_credits,
-    log_words,
-    usual_channels,
-    where_words,
-)
+from bot.ui.settings_parts import POSTED_IN, all_settings, everyones_credits, usual_channels
+from bot.ui.settings_words import Stands, credits_words, log_words, where_words
 from bot.ui.text import plain
 from bot.ui.words import in_credits
 
@@ -51,7 +43,7 @@ def setup_card(stands: Stands, *, said: str | None = None) -> Card:
         row(
             button("Everywhere", ids.setup_clear("channels")) if rules.channels else None,
             button("No log", ids.setup_clear("log")) if rules.log_channel_id else None,
-            button("All settings", ids.settings_page(Page.MAIN)),
+            all_settings(),
         ),
         fine(
             "That is all: members use /imagine. What is chosen here holds at once.",

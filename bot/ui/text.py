@@ -76,7 +76,7 @@ def alt_text(prompt: str, *, before: str = "") -> str:
 
 def units(text: str) -> int:
     """Count UTF-16 units."""
-    return len(text) + sum(char > "\uffff" for char in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _clean(text: str, limit: int, lines: int) -> tuple[str, bool]:
@@ -133,6 +133,8 @@ def _clusters(text: str) -> Iterator[str]:
 
 def _joins(cluster: str, char: str) -> bool:
     last = cluster[-1]
+    if char.isascii():
+        return last == _JOINER and not char.isspace()
     if last.isspace() or char.isspace():
         return False
     if unicodedata.category(char) in {"Mn", "Me", "Mc"} or char in {_JOINER, "\u200c", "\uff9e", "\uff9f"}:

@@ -9,7 +9,7 @@ import discord
 from discord import ui
 
 from bot.generations.tray import MAX_IMAGES, PERSON_MAX_BYTES, TRAY_HOURS, Added, Left, NotAdded, Preview, TrayImage
-from bot.ui import ids
+from bot.ui import personal_ids as ids
 from bot.ui.card import BANANA, SLATE, Card, button, fine, lines, row
 from bot.ui.text import alt_text, plain
 from bot.ui.words import counted, grouped, in_credits, listed, relative

@@ -13,7 +13,7 @@ from bot.generations.repository.usage import BookedRow
 from bot.generations.states import PictureState
 from bot.generations.usage import By, Key, Period, Sum, Trace, Usage
 from bot.generations.values import RequestView
-from bot.ui import ids
+from bot.ui import usage_ids as ids
 from bot.ui.card import BANANA, SLATE, Card, button, fine, gap, lines, row
 from bot.ui.kin import result_link
 from bot.ui.text import label, plain

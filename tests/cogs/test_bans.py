@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from bot.ui import ids
+from bot.ui import moderation_ids as ids
 from bot.ui.bans import PAGE
 from bot.ui.house_log import change_words
 from tests.cogs.conftest import DiscordWorld, labels_of, selects_of, text_of

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.rivya_faults import Fault, FaultKind
-from bot.ui import ids
+from bot.ui import ids, moderation_ids
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, text_of
 from tests.cogs.results import made, more, newest
 
@@ -213,7 +213,7 @@ async def test_moderators_dismiss_and_delete_after_a_restart(discord_world: Disc
     assert pictures_of(second) == []
     assert [text_of(message).split("\n")[0] for message in world.messages()] == ["**fine really**"]
     await world.check_books(charged=16)
-    again = await world.forge(moderator, first, ids.report_dismiss(1_000_000))
+    again = await world.forge(moderator, first, moderation_ids.report_dismiss(1_000_000))
     assert text_of(again.response) == "**This report is not here.**"
 
 

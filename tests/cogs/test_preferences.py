@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.generations.preferences import Preferences
-from bot.ui import ids
+from bot.ui import personal_ids as ids
 from tests.cogs.conftest import DiscordWorld, labels_of, png, selects_of, text_of
 from tests.cogs.results import chosen, filled_in, newest_view
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.sandbox.rivya_faults import Fault, FaultKind
-from bot.ui import ids
+from bot.ui import personal_ids as ids
 from tests.cogs.conftest import DiscordWorld, labels_of, text_of
 from tests.cogs.results import made, more, newest
 

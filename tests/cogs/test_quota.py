@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from bot.credits.quota_rules import Scope
 from bot.generations.quota_changes import MOST_RULES
-from bot.ui import ids
+from bot.ui import quota_ids, settings_ids
 from tests.cogs.conftest import DiscordWorld, labels_of, text_of
 from tests.cogs.results import choose_all, made, newest
 from tests.rules import drop_rules, set_rule
@@ -156,7 +156,7 @@ async def test_a_large_change_says_so_in_its_button_and_happens_once(world: Disc
     assert "Nothing has been changed yet." in text_of(asked.response)
     assert await rows(world, "quota_rules") == []
     stranger = world.member("another-admin", manage_guild=True)
-    button = ids.quota_do(draft_of(asked.response))
+    button = quota_ids.quota_do(draft_of(asked.response))
     other = await world.forge(stranger, asked.response, button)
     assert "Only whoever asked for this change can confirm it." in text_of(other.response)
     await world.click(admin, asked.response, labels_of(asked.response)[0])
@@ -190,7 +190,7 @@ async def test_what_somebody_else_has_changed_meanwhile_is_left(world: DiscordWo
 
 def draft_of(message: Any) -> str:
     ids_there = [part.get("custom_id", "") for part in walk(message.components)]
-    (match,) = [match for custom_id in ids_there if (match := ids.QUOTA_DO.fullmatch(custom_id))]
+    (match,) = [match for custom_id in ids_there if (match := quota_ids.QUOTA_DO.fullmatch(custom_id))]
     return match["draft_id"]
 
 
@@ -375,10 +375,10 @@ async def test_what_is_gone_is_marked_in_the_list_and_its_rule_can_be_removed(wo
         assert label == f"Remove the rule for {name}"
         await world.click(admin, asked.response, label)
         assert "**The rule is removed.**" in text_of(asked.response)
-        again = await world.forge(admin, shown.response, ids.quota_pick(), value)
+        again = await world.forge(admin, shown.response, quota_ids.quota_pick(), value)
         assert "There is no such rule any more." in text_of(again.response)
     assert [rule.subject_id for rule in await rows(world, "quota_rules")] == [world.alice.id]
-    wrong = await world.forge(admin, shown.response, ids.quota_pick(), "nobody:x")
+    wrong = await world.forge(admin, shown.response, quota_ids.quota_pick(), "nobody:x")
     assert "There is no such rule any more." in text_of(wrong.response)
 
 
@@ -396,11 +396,11 @@ async def test_a_member_without_permission_at_buttons_and_while_typing(world: Di
     await made(world, "not to be told")
     asked = await world.slash(admin, "quota set", per="none")
     for custom_id in (
-        ids.quota_do(draft_of(asked.response)),
-        ids.quota_leave(),
-        ids.quota_pick(),
-        ids.quota_rules(1),
-        ids.quota_log(1),
+        quota_ids.quota_do(draft_of(asked.response)),
+        quota_ids.quota_leave(),
+        quota_ids.quota_pick(),
+        quota_ids.quota_rules(1),
+        quota_ids.quota_log(1),
     ):
         refused = await world.forge(bob, asked.response, custom_id)
         assert text_of(refused.response) == MANAGERS_ONLY
@@ -417,7 +417,7 @@ async def test_a_model_needs_both_words_and_explain_shows_both(world: DiscordWor
     assert "· only Nano Banana 2 ·" in words
     assert "Models: /settings allows everyone only Nano Banana 2 and Nano Banana Pro; /quota allows them only" in words
     settings = (await world.slash(admin, "settings")).response
-    await choose_all(world, admin, settings, "models", custom_id=ids.settings_go())
+    await choose_all(world, admin, settings, "models", custom_id=settings_ids.settings_go())
     assert "1 rule of /quota says which of these whom; both must allow it." in text_of(settings)
     by_settings = await world.imagine("a heron", model="nano-banana")
     assert "Its admins choose the models in /settings." in text_of(by_settings.response)

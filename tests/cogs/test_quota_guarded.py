@@ -11,7 +11,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from bot.credits.quota_rules import Scope
-from bot.ui import ids
+from bot.ui import quota_ids, settings_ids, usage_ids
 from tests.cogs.conftest import DiscordWorld, labels_of, text_of
 from tests.cogs.results import choose_all
 from tests.cogs.test_admin_commands import HOSTILE
@@ -55,10 +55,11 @@ async def test_presses_forged_in_direct_messages(world: DiscordWorld) -> None:
     lure = await person.slash("privacy export")
     before = await state(world)
     for custom_id, *values in (
-        (ids.quota_do("0" * 16),), (ids.quota_leave(),), (ids.quota_rules(1),), (ids.quota_log(1),),
-        (ids.quota_pick(), "everyone:0"), (ids.setting_choice("credits"), "80"), (ids.zone(),),
-        (ids.usage_by(today, today), "channel"), (ids.usage_when("day"), "month"),
-        (ids.usage_file("csv", today, today),),
+        (quota_ids.quota_do("0" * 16),), (quota_ids.quota_leave(),), (quota_ids.quota_rules(1),),
+        (quota_ids.quota_log(1),),
+        (quota_ids.quota_pick(), "everyone:0"), (settings_ids.setting_choice("credits"), "80"), (settings_ids.zone(),),
+        (usage_ids.usage_by(today, today), "channel"), (usage_ids.usage_when("day"), "month"),
+        (usage_ids.usage_file("csv", today, today),),
     ):  # fmt: skip
         answer = await world.forge(person, lure.response, custom_id, *values)
         assert text_of(answer.response) == MANAGERS_ONLY, custom_id
@@ -85,11 +86,11 @@ async def test_who_lost_the_permission_does_not_confirm_their_own_change(world: 
 async def test_who_lost_the_permission_uses_no_panel_that_is_still_open(world: DiscordWorld) -> None:
     fallen, role = admin_for_now(world, "fallen-too")
     panel = (await world.slash(fallen, "settings")).response
-    await choose_all(world, fallen, panel, "credits", custom_id=ids.settings_go())
+    await choose_all(world, fallen, panel, "credits", custom_id=settings_ids.settings_go())
     form = await world.click(fallen, panel, "Change the time zone")
     await lose(world, fallen, role)
     before = await state(world)
-    refused = await choose_all(world, fallen, panel, "80", custom_id=ids.setting_choice("credits"))
+    refused = await choose_all(world, fallen, panel, "80", custom_id=settings_ids.setting_choice("credits"))
     assert text_of(refused.response) == MANAGERS_ONLY
     pressed = await world.click(fallen, panel, "Change the time zone")
     assert pressed.modal is None

@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from bot.generations.house_rules import HouseRules
 from bot.generations.terms import MAX_TERMS
-from bot.ui import ids
-from bot.ui.settings import Page
+from bot.ui import settings_ids as ids
+from bot.ui.settings_parts import Page
 from tests.cogs.conftest import DiscordWorld, labels_of, selects_of, text_of
 from tests.cogs.results import choose_all, field, made, words_of
 

@@ -10,12 +10,12 @@ from simcord.backend import serializers
 from simcord.backend.errors import SetupError
 from simcord.builders import ChannelHandle
 
-from bot.ui import ids
+from bot.ui import moderation_ids, settings_ids
 from tests.cogs.conftest import OpenWorld, text_of
 
 PRESSES = (
-    ids.settings_page("main"), ids.setting_switch("private_allowed", on=False), ids.words(), ids.setup(), ids.bans(0),
-    ids.report_ban(1), ids.no_gallery(),
+    settings_ids.settings_page("main"), settings_ids.setting_switch("private_allowed", on=False), settings_ids.words(),
+    settings_ids.setup(), moderation_ids.bans(0), moderation_ids.report_ban(1), settings_ids.no_gallery(),
 )  # fmt: skip
 
 

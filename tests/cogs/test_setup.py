@@ -13,7 +13,7 @@ from bot.credits.quota_rules import Rule, Scope
 from bot.credits.windows import Period
 from bot.generations.house_rules import HouseRules
 from bot.generations.quota_changes import ZoneChange
-from bot.ui import ids
+from bot.ui import settings_ids as ids
 from tests.cogs.conftest import DiscordWorld, labels_of, selects_of, text_of
 from tests.cogs.results import choose_all, made
 

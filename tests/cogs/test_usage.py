@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.ui import ids
+from bot.ui import usage_ids as ids
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, text_of
 from tests.cogs.results import made, newest
 

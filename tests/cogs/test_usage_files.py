@@ -7,7 +7,7 @@ import io
 import json
 from typing import Any
 
-from bot.ui import ids
+from bot.ui import usage_ids as ids
 from tests.books import used
 from tests.cogs.conftest import DiscordWorld, OpenWorld, labels_of, pictures_of, selects_of, text_of
 from tests.cogs.results import choose_all, made

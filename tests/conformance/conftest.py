@@ -1,4 +1,4 @@
-"""A wire with a client at it."""
+"""A wire and a sandbox Rivya, each with a client at it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator, Callable
 
 import aiohttp
 import discord
+import httpx
 import pytest
 from yarl import URL
 
+from bot.sandbox.rivya import RivyaSandbox, Variants
 from bot.sandbox.wire import WireServer
 from tests.clocks import TestClock
+from tests.conformance.rivya_caller import caller
 from tests.conformance.wire_client import Bare
 
 Point = Callable[[WireServer], None]
@@ -48,3 +51,15 @@ def pointed(monkeypatch: pytest.MonkeyPatch) -> Point:
         monkeypatch.setattr(discord.asset.Asset, "BASE", wire.cdn_url)
 
     return point
+
+
+@pytest.fixture
+async def sandbox(clock: TestClock) -> AsyncIterator[RivyaSandbox]:
+    async with RivyaSandbox(clock=clock, variants=Variants(quick_pictures=True), admin=True) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(sandbox: RivyaSandbox) -> AsyncIterator[httpx.AsyncClient]:
+    async with caller(sandbox.url) as opened:
+        yield opened

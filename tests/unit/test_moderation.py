@@ -16,7 +16,8 @@ from bot.generations.repository import GenerationsRepository, ReportState
 from bot.generations.states import DeliveryState, Rung
 from bot.generations.values import RequestView
 from bot.storage import Database
-from bot.storage.tables import accounts, deliveries, entries, pictures, requests
+from bot.storage.credit_tables import accounts, entries
+from bot.storage.request_tables import deliveries, pictures, requests
 from tests.plans import Recorder, plan_of
 from tests.world import World
 

@@ -12,7 +12,7 @@ from sqlalchemy import Integer, LargeBinary, Text
 from sqlalchemy.types import BigInteger
 
 from bot.storage.tables import metadata
-from tests.unit.test_privacy import documents
+from tests.unit.persons import documents
 from tests.world import MIB, World
 
 PERSON = 770_077_007_700_770_077

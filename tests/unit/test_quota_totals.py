@@ -19,8 +19,9 @@ from bot.credits.quotas import SpendingPolicy, hold_all, look_up
 from bot.credits.repository import CreditsRepository
 from bot.credits.windows import QUARTER_MS, month_of
 from bot.storage import Connection, Database, open_database
+from bot.storage.credit_tables import account_owners, accounts, entries, legs
 from bot.storage.migrations import upgrade
-from bot.storage.tables import account_owners, accounts, deliveries, entries, legs, pictures, requests
+from bot.storage.request_tables import deliveries, pictures, requests
 from tests.books import CHANNEL, GUILD, USER, accept, end, fetch, used
 from tests.rules import set_rule
 

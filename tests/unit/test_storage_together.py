@@ -11,7 +11,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
 from bot.storage import Connection, Database
-from bot.storage.tables import facts
+from bot.storage.memory_tables import facts
 
 
 async def note(tx: Connection, name: str) -> str:

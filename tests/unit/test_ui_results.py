@@ -21,7 +21,7 @@ from bot.generations.repository import BookedRow
 from bot.generations.terms import TERM_MAX_CHARS, TERMS_MAX_CHARS
 from bot.generations.values import Attachment, Derived, GenerationRequest, Place, Relatives
 from bot.rivya import Catalogue
-from bot.ui import cards, ids
+from bot.ui import cards, ids, moderation_ids, settings_ids
 from bot.ui.actions import Action, Choice, controls, larger_sizes
 from bot.ui.bans import ban_form
 from bot.ui.card import Card
@@ -32,7 +32,7 @@ from bot.ui.kin import from_parent, headline
 from bot.ui.modals import INPUT_MAX, edit_form, filled, reference_form, remix_form, report_form, rewrite_form, terms_of
 from bot.ui.operator import allowance_form, pause_form
 from bot.ui.preferences import style_form
-from bot.ui.settings import words_form, zone_form
+from bot.ui.settings_forms import words_form, zone_form
 from tests.openapi import discord_schema
 from tests.ui_limits import TEXT, broken_limits, custom_ids, texts, units
 from tests.ui_samples import (
@@ -58,6 +58,11 @@ FIRST = terms_of(CATALOGUE, "nano-banana")
 UNEVEN = replace(PRO, prices={"1K": 8, "2K": 8, "4K": 24})
 NO_PRICES = replace(FIRST, prices={})
 DRAFT_ID = "f" * 16
+ID_MODULES = [
+    importlib.import_module(f"bot.ui.{module.name}")
+    for module in pkgutil.iter_modules(bot.ui.__path__)
+    if module.name.endswith("ids")
+]
 SERVER = ServerStands(2**63 - 1, Allowance(own=True, credits=None), 10**9, 0)
 ONE = request(picture(1), **SHOWN)
 FOUR = request(*(picture(number) for number in range(1, 5)), **SHOWN)
@@ -121,22 +126,24 @@ def test_at_most_five_buttons_a_row_also_while_pictures_are_in_work() -> None:
 
 
 def test_new_ids_match_their_templates_and_no_other() -> None:
-    templates = {name: value for name, value in vars(ids).items() if isinstance(value, re.Pattern)}
+    templates = [value for module in ID_MODULES for value in vars(module).values() if isinstance(value, re.Pattern)]
     sent = [
         ids.redo(REQUEST_ID), ids.edit(REQUEST_ID), ids.edit(REQUEST_ID, 3), ids.remix(REQUEST_ID),
         ids.more(REQUEST_ID), ids.more(REQUEST_ID, 4), ids.pick(REQUEST_ID, "larger.4K.8"), ids.tree(),
         ids.edit_form(REQUEST_ID), ids.edit_form(REQUEST_ID, 2), ids.remix_form(REQUEST_ID),
         ids.reference_form(REQUEST_ID), ids.reference_form(REQUEST_ID, 1), ids.report_form(REQUEST_ID),
         ids.delete(REQUEST_ID), ids.delete(REQUEST_ID, 2**63), ids.keep(), ids.exhibit(REQUEST_ID, 1),
-        ids.report_delete(9), ids.report_dismiss(9), ids.gallery_channel(), ids.reports_channel(), ids.no_gallery(),
-        ids.no_reports_channel(), ids.open_reports(3), ids.cancel(REQUEST_ID), ids.full(REQUEST_ID, 1),
+        moderation_ids.report_delete(9), moderation_ids.report_dismiss(9), settings_ids.gallery_channel(),
+        settings_ids.reports_channel(), settings_ids.no_gallery(),
+        settings_ids.no_reports_channel(), moderation_ids.open_reports(3),
+        ids.cancel(REQUEST_ID), ids.full(REQUEST_ID, 1),
         ids.full_select(REQUEST_ID), ids.again(REQUEST_ID), ids.rewrite(DRAFT_ID), ids.take_form(DRAFT_ID),
         ids.rewrite_form(DRAFT_ID),
     ]  # fmt: skip
     for custom_id in sent:
         assert len(custom_id) <= 100
         assert custom_id.startswith(ids.PREFIX)
-        assert len([name for name, template in templates.items() if template.fullmatch(custom_id)]) == 1, custom_id
+        assert sum(template.fullmatch(custom_id) is not None for template in templates) == 1, custom_id
 
 
 # --- kin ---

@@ -21,7 +21,7 @@ from bot.generations.repository import GenerationsRepository
 from bot.generations.usage import By, Period, Usage, UsageBook
 from bot.generations.usage_files import COLUMNS, as_csv, as_json, cell, named, read
 from bot.storage import Connection, Database
-from bot.storage.tables import requests
+from bot.storage.request_tables import requests
 from tests.books import CHANNEL, GUILD, USER, accept, end, fetch
 from tests.clocks import TestClock
 from tests.plans import Recorder, plan_of

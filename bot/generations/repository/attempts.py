@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import attempts
+from bot.storage.request_tables import attempts
 
 
 @dataclass(frozen=True, slots=True)

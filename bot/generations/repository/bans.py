@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, bindparam, delete, func, insert, not_, or_, select, text, update
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import bans, setting_changes
+from bot.storage.server_tables import bans, setting_changes
 
 BAN: Final = "ban"
 """The name under which bans stand among the changes of settings."""

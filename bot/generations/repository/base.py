@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, text
 from sqlalchemy.engine import CursorResult
 
 from bot.storage import Connection
-from bot.storage.tables import requests
+from bot.storage.request_tables import requests
 
 # The conditions of the partial indexes, word for word: SQLite uses such an index only for a condition that it can see.
 OPEN_PICTURE = text("pictures.state NOT IN ('fetched', 'failed', 'cancelled', 'lost')")

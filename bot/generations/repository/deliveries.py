@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, not_, or_, select, update
 
 from bot.generations.repository.base import OPEN_DELIVERY, Queries, Row, in_guild
 from bot.generations.states import DeliveryState, PictureState, RequestState
-from bot.storage.tables import deliveries, pictures, requests
+from bot.storage.request_tables import deliveries, pictures, requests
 
 
 @dataclass(frozen=True, slots=True)

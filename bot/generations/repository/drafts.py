@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select, update
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import drafts
+from bot.storage.personal_tables import drafts
 
 
 @dataclass(frozen=True, slots=True)

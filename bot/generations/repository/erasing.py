@@ -31,21 +31,10 @@ from bot.generations.repository.bans import BanQueries
 from bot.generations.repository.base import OPEN_DELIVERY, OPEN_REQUEST, Queries, Row
 from bot.generations.repository.reports import ReportState
 from bot.generations.states import DeliveryState, ReferenceState, RequestState, Rung
+from bot.storage.personal_tables import drafts, forgettings, preferences, removals, styles
 from bot.storage.quota_tables import quota_drafts, quota_log
-from bot.storage.tables import (
-    attempts,
-    deliveries,
-    drafts,
-    forgettings,
-    gallery_posts,
-    pictures,
-    preferences,
-    reference_images,
-    removals,
-    reports,
-    requests,
-    styles,
-)
+from bot.storage.request_tables import attempts, deliveries, pictures, reference_images, requests
+from bot.storage.server_tables import gallery_posts, reports
 
 # The conditions of the partial indexes, word for word.
 _KEPT = text("requests.forgotten_at_ms IS NULL")

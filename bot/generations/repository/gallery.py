@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import gallery_posts, pictures
+from bot.storage.request_tables import pictures
+from bot.storage.server_tables import gallery_posts
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import guild_settings
+from bot.storage.server_tables import guild_settings
 
 
 @dataclass(frozen=True, slots=True)

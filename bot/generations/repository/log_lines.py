@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import delete, func, insert, literal, select, update
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import house_rules, log_lines
+from bot.storage.server_tables import house_rules, log_lines
 
 
 class LineKind(StrEnum):

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot.generations.repository.base import Queries
 from bot.rivya import LearnedPrice
-from bot.storage.tables import facts, learned_prices
+from bot.storage.memory_tables import facts, learned_prices
 
 _FACT = select(facts.c.value, facts.c.updated_at_ms).where(facts.c.name == bindparam("fact"))
 

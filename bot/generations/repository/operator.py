@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from bot.generations.repository.base import Queries, Row
 from bot.generations.repository.pictures import PictureRow
 from bot.storage.operator_tables import guild_limits, operator_log, operator_notices
-from bot.storage.tables import pictures
+from bot.storage.request_tables import pictures
 
 _LIMITS = select(guild_limits).where(guild_limits.c.guild_id == bindparam("which_guild"))
 _PAUSED = select(guild_limits.c.paused_at_ms).where(guild_limits.c.guild_id == bindparam("which_guild"))

@@ -11,25 +11,12 @@ from sqlalchemy import Select, Table, func, or_, select, tuple_
 from bot.generations.repository.bans import changes_about
 from bot.generations.repository.base import Queries
 from bot.generations.repository.erasing import quota_drafts_of
+from bot.storage.credit_tables import account_owners, entries
 from bot.storage.operator_tables import operator_log, operator_notices
+from bot.storage.personal_tables import drafts, preferences, styles, tray_images
 from bot.storage.quota_tables import quota_drafts, quota_log, quota_rules
-from bot.storage.tables import (
-    account_owners,
-    bans,
-    deliveries,
-    drafts,
-    entries,
-    gallery_posts,
-    guild_settings,
-    pictures,
-    preferences,
-    reference_images,
-    reports,
-    requests,
-    setting_changes,
-    styles,
-    tray_images,
-)
+from bot.storage.request_tables import deliveries, pictures, reference_images, requests
+from bot.storage.server_tables import bans, gallery_posts, guild_settings, reports, setting_changes
 
 Values = dict[str, Any]
 _NOT_THEIRS = frozenset({"interaction_token", "application_id", "upload_limit_bytes", "upload_url", "result_url"})

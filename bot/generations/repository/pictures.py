@@ -29,7 +29,7 @@ from bot.generations.repository.base import OPEN_PICTURE, Queries, R, Row, in_gu
 from bot.generations.repository.deliveries import DeliveryRow
 from bot.generations.states import FINAL_STATES, PictureState
 from bot.generations.values import Load
-from bot.storage.tables import deliveries, pictures, requests
+from bot.storage.request_tables import deliveries, pictures, requests
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import preferences, styles
+from bot.storage.personal_tables import preferences, styles
 
 
 @dataclass(frozen=True, slots=True)

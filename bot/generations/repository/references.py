@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 from bot.generations.repository.base import Queries, Row
 from bot.generations.states import ReferenceState, RequestState
 from bot.generations.values import Attachment, ReferenceImage, StoredImage
-from bot.storage.tables import reference_images, requests
+from bot.storage.request_tables import reference_images, requests
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, text, update
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import reports
+from bot.storage.server_tables import reports
 
 _OPEN = text("reports.state = 'open'")
 

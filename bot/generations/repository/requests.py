@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, and_, bindparam, exists, func, insert, or_
 
 from bot.generations.repository.base import HAS_PARENT, OPEN_PICTURE, OPEN_REQUEST, UNTOLD_VOID, Queries, Row, in_guild
 from bot.generations.states import DeliveryState, PictureState, RequestState
-from bot.storage.tables import deliveries, gallery_posts, pictures, requests
+from bot.storage.request_tables import deliveries, pictures, requests
+from bot.storage.server_tables import gallery_posts
 
 VOID_NEWS_S = 15 * 60
 """For this long somebody is told that their request was not taken; an interaction's token lives as long."""

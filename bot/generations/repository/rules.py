@@ -10,7 +10,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot.generations.repository.base import Queries, Row
 from bot.generations.states import RequestState
-from bot.storage.tables import entries, house_rules, pictures, requests, setting_changes
+from bot.storage.credit_tables import entries
+from bot.storage.request_tables import pictures, requests
+from bot.storage.server_tables import house_rules, setting_changes
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from sqlalchemy import delete, func, insert, select, text, update
 
 from bot.generations.repository.base import OPEN_REQUEST, Queries, Row
 from bot.generations.states import ReferenceState
-from bot.storage.tables import reference_images, requests, tray_images
+from bot.storage.personal_tables import tray_images
+from bot.storage.request_tables import reference_images, requests
 
 # The conditions of the partial indexes, word for word.
 _IN_A_TRAY = text("tray_images.removed_at_ms IS NULL")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, and_, bindparam, case, distinct, exists, func, literal_column, select
 
 from bot.generations.repository.base import Queries, Row
-from bot.storage.tables import account_owners, deliveries, entries, legs, pictures, requests
+from bot.storage.credit_tables import account_owners, entries, legs
+from bot.storage.request_tables import deliveries, pictures, requests
 
 _ENDED = ("fetched", "failed", "cancelled", "lost")
 
