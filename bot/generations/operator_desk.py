@@ -72,8 +72,9 @@ class ServerStands:
 class Outlook:
     """What the account has free, and for how long.
 
-    ``free_credits`` is the last reading without what is promised since; None before the first reading. The pace is that
-    of the last day, or of the last week where that is faster: ``pace_days`` says which.
+    ``free_credits`` is the last reading without what is promised since; None before the first reading. The pace is what
+    was asked for in the last day (what failed is not in it), or that of the last week where it is faster: ``pace_days``
+    says which.
     """
 
     read_credits: int | None
@@ -293,8 +294,10 @@ async def outlook_of(tx: Connection, now_ms: int) -> tuple[Outlook, DeskRow]:
     """Return what the account has free and for how long, and how everything stands."""
     rows = GenerationsRepository(tx)
     desk = await rows.operator.desk(day_ms=_quarter(now_ms - DAY_MS), week_ms=_quarter(now_ms - 7 * DAY_MS))
-    day, week = max(desk.used_day - desk.on_hold, 0), max(desk.used_week - desk.on_hold, 0) / 7
-    pace, days = (week, 7) if week > day else (float(day), 1)
+    # What is on hold is in both sums as of when it was asked for: it is spent, in all likelihood, and what is not goes
+    # out of them again. Taken off, a day on which all is still in work would count as one on which nothing was asked.
+    day, week = float(desk.used_day), desk.used_week / 7
+    pace, days = (week, 7) if week > day else (day, 1)
     reading = await rows.memory.fact(CREDITS_FACT)
     if reading is None:
         return Outlook(None, None, None, pace, days), desk
