@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 
 import discord
@@ -30,6 +31,7 @@ from bot.ui.text import label
 _Text = app_commands.Range[str, 1, REASON_LIMIT]
 _ID = re.compile(r"[0-9]{1,20}")
 _SERVER = "One that is offered as you type, or its id."
+_LARGEST_ID = 2**63 - 1
 _MOST_OFFERED = 25
 
 
@@ -127,13 +129,20 @@ class Operator(commands.Cog):
         except CannotDo:
             return []
         typed = current.strip().casefold()
-        found = []
-        for one in await self._all():
-            name = self._name(one.guild_id)
-            if typed in (name or "").casefold() or typed in str(one.guild_id):
-                shown = f"{name or 'Not there any more'}{' (paused)' if one.paused_at_ms is not None else ''}"
-                found.append(app_commands.Choice(name=label(shown, 100), value=str(one.guild_id)))
-        return found[:_MOST_OFFERED]
+        there = heapq.nsmallest(
+            _MOST_OFFERED,
+            (guild for guild in self._client.guilds if typed in guild.name.casefold() or typed in str(guild.id)),
+            key=lambda guild: (not guild.name.casefold().startswith(typed), guild.name.casefold(), guild.id),
+        )
+        digits = typed if _ID.fullmatch(typed) else ""
+        found = await self._desk.offered([guild.id for guild in there], digits, limit=_MOST_OFFERED)
+        return [
+            app_commands.Choice(
+                name=label(f"{self._name(guild_id) or 'Not there any more'}{' (paused)' if paused else ''}", 100),
+                value=str(guild_id),
+            )
+            for guild_id, paused in found.items()
+        ]
 
     # --- buttons, selects, forms ---
 
@@ -236,10 +245,11 @@ class Operator(commands.Cog):
     async def _found(self, typed: str) -> int:
         """Return the server that was chosen or typed. Raises CannotDo."""
         word = typed.strip()
-        servers = await self._all()
-        if _ID.fullmatch(word) and int(word) in {one.guild_id for one in servers}:
-            return int(word)
-        named = [one.guild_id for one in servers if (self._name(one.guild_id) or "").casefold() == word.casefold()]
+        if _ID.fullmatch(word) and int(word) <= _LARGEST_ID:
+            guild_id = int(word)
+            if self._client.get_guild(guild_id) is not None or await self._desk.knows(guild_id):
+                return guild_id
+        named = [guild.id for guild in self._client.guilds if guild.name.casefold() == word.casefold()]
         if len(named) == 1:
             return named[0]
         raise CannotDo(user_message="I don't know that server. Choose one that is offered as you type, or give its id.")

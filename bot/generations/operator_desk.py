@@ -6,7 +6,7 @@ Who may use it is for the caller to know. Speaks to no network: a new reading is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -174,6 +174,28 @@ class OperatorDesk:
         """Return how one server stands."""
         now_ms = self._clock.now_ms()
         return await self._database.look(lambda tx: self._server(tx, guild_id, now_ms))
+
+    async def offered(self, present: Sequence[int], digits: str, *, limit: int) -> dict[int, bool]:
+        """Return servers to choose from, and whether each is paused; asked for with every key that is pressed.
+
+        First those of ``present``, then others for which something was set and whose id contains ``digits``, if any.
+        """
+
+        async def work(tx: Connection) -> dict[int, bool]:
+            rows = GenerationsRepository(tx).operator
+            shown = list(present[:limit])
+            found = {row.guild_id: row for row in await rows.limits_of(shown)}
+            if digits and len(shown) < limit:
+                like = {row.guild_id: row for row in await rows.limits_like(digits, limit=limit)}
+                shown += [guild_id for guild_id in like if guild_id not in shown]
+                found |= like
+            return {one: one in found and found[one].paused_at_ms is not None for one in shown[:limit]}
+
+        return await self._database.look(work)
+
+    async def knows(self, guild_id: int) -> bool:
+        """Tell whether something was ever set for a server, or used in it."""
+        return await self._database.look(lambda tx: GenerationsRepository(tx).operator.knows(guild_id))
 
     async def books(self, page: int) -> tuple[list[BookRow], int, int, Mapping[str, tuple[int, int]]]:
         """Return a page of what was borne (1 is the newest), the page, their number, and the sums by kind."""

@@ -13,6 +13,7 @@ from simcord import SetupError
 from sqlalchemy import text
 
 from bot.generations.protocols import Notice, NoticeKind
+from bot.generations.repository import GenerationsRepository, GuildLimitsRow
 from bot.ui import operator_ids as ids
 from tests.cogs.conftest import DiscordWorld, labels_of, png, selects_of, text_of
 from tests.cogs.results import filled_in, made, more
@@ -298,6 +299,64 @@ async def test_servers_are_offered_by_name_and_id(world: DiscordWorld, operator:
     found = await world.autocomplete(operator, "operator pause", "server", str(world.guild.id)[:12])
     assert str(world.guild.id) in [one["value"] for one in found]
     assert "I don't know that server." in await said(world, operator, "server", server="nowhere")
+
+
+async def test_what_is_offered_asks_for_what_is_shown_alone(
+    world: DiscordWorld, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many servers there are, and however much was spent in them: it is asked with each key."""
+    guilds = [world.new_guild(f"Crowd {number:02}") for number in range(40)]
+    gone = 424242424242424242
+
+    async def spend(tx: Any) -> None:
+        rows = GenerationsRepository(tx).operator
+        for guild_id in [guild.id for guild in guilds] + [gone]:
+            paused = (1, "") if guild_id == gone else (None, None)
+            await rows.put_limits(GuildLimitsRow(guild_id, 1, 5, *paused))
+            await tx.execute(
+                text(f"INSERT INTO totals VALUES ('guild', {guild_id}, 0, 8), ('guild', {guild_id}, 1, 8)")
+            )
+
+    await world.database.write(spend)
+    look, asked, rows_read = world.database.look, [], []
+
+    async def counted(work: Any) -> Any:
+        async def seen(tx: Any) -> Any:
+            return await work(_Counting(tx, asked, rows_read))
+
+        return await look(seen)
+
+    monkeypatch.setattr(world.database, "look", counted)
+    world.catch_up()
+    for typed, shown in (("", 25), ("crowd", 25), ("Crowd 3", 10), ("nowhere", 0), ("424242", 1)):
+        asked.clear()
+        rows_read.clear()
+        found = await world.autocomplete(operator, "operator server", "server", typed)
+        assert len(found) == shown, typed
+        assert len(asked) <= 2, typed
+        assert not [statement for statement in asked if "totals" in statement], typed
+        assert sum(rows_read) <= shown, typed
+    assert [(one["name"], one["value"]) for one in found] == [("Not there any more (paused)", str(gone))]
+    await world.database.write(lambda tx: tx.execute(text("DELETE FROM totals WHERE quarter_ms < 2")))
+
+
+class _Counting:
+    """Stands before a connection, and notes what is asked of it and how many rows it gives."""
+
+    def __init__(self, connection: Any, asked: list[str], rows: list[int]) -> None:
+        self._connection = connection
+        self._asked = asked
+        self._rows = rows
+
+    async def execute(self, statement: Any, values: Any = None) -> Any:
+        found = (await self._connection.execute(statement, values)).freeze()
+        self._asked.append(str(statement))
+        self._rows.append(len(found().all()))
+        return found()
+
+    async def scalar(self, statement: Any, values: Any = None) -> Any:
+        self._asked.append(str(statement))
+        return await self._connection.scalar(statement, values)
 
 
 async def test_in_direct_messages(world: DiscordWorld) -> None:

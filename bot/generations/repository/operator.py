@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy import String, bindparam, cast, delete, func, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot.generations.repository.base import Queries, Row
@@ -17,6 +17,16 @@ from bot.storage.tables import pictures
 
 _LIMITS = select(guild_limits).where(guild_limits.c.guild_id == bindparam("which_guild"))
 _PAUSED = select(guild_limits.c.paused_at_ms).where(guild_limits.c.guild_id == bindparam("which_guild"))
+_LIMITS_OF = select(guild_limits).where(guild_limits.c.guild_id.in_(bindparam("among", expanding=True)))
+_LIMITS_LIKE = (
+    select(guild_limits)
+    .where(cast(guild_limits.c.guild_id, String).contains(bindparam("digits", type_=String)))
+    .limit(bindparam("most"))
+)
+_KNOWN = text(
+    "SELECT EXISTS (SELECT 1 FROM guild_limits WHERE guild_id = :guild_id) "
+    "OR EXISTS (SELECT 1 FROM totals WHERE scope = 'guild' AND subject_id = :guild_id)"
+)
 _LOG_OF_EVENT = select(operator_log).where(operator_log.c.event_id == bindparam("event"))
 _OPEN_NOTICES = (
     select(operator_notices)
@@ -180,6 +190,18 @@ class OperatorQueries(Queries):
     async def all_limits(self) -> list[GuildLimitsRow]:
         """Return all servers for which something was set."""
         return await self._all(GuildLimitsRow, select(guild_limits))
+
+    async def limits_of(self, guild_ids: Collection[int]) -> list[GuildLimitsRow]:
+        """Return what was set for these servers."""
+        return await self._all(GuildLimitsRow, _LIMITS_OF, among=list(guild_ids))
+
+    async def limits_like(self, digits: str, *, limit: int) -> list[GuildLimitsRow]:
+        """Return what was set for servers whose ids contain ``digits``."""
+        return await self._all(GuildLimitsRow, _LIMITS_LIKE, digits=digits, most=limit)
+
+    async def knows(self, guild_id: int) -> bool:
+        """Tell whether something was ever set for a server, or used in it."""
+        return bool(await self._count(_KNOWN, guild_id=guild_id))
 
     async def is_paused(self, guild_id: int) -> bool:
         """Tell whether a server is paused."""
