@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from bot.generations.account import CREDITS_FACT
-from bot.generations.repository import GenerationsRepository
 from tests.cogs.conftest import DiscordWorld, text_of
 from tests.cogs.results import made, newest
 
@@ -40,13 +38,8 @@ async def test_no_more_is_promised_than_the_image_service_has(discord_world: Dis
     """That it is less than one's own is for everyone to know, how much it is for operators alone."""
     world = discord_world
     bob = world.member("bob")
-    far_ms = world.client.services.generations._clock.now_ms() + 10**9
-
-    async def reading(value: str) -> None:
-        await world.database.write(lambda tx: GenerationsRepository(tx).memory.remember(CREDITS_FACT, value, far_ms))
-
-    before = await world.database.look(lambda tx: GenerationsRepository(tx).memory.fact(CREDITS_FACT))
-    await reading("5")
+    world.rivya.set_credits(5)
+    await world.core.operator.read_again()
     words = await credits_of(world, bob)
     assert words.startswith("**160 credits left, while the bot's account at the image service lasts**")
     assert "5 credits" not in words
@@ -66,7 +59,8 @@ async def test_no_more_is_promised_than_the_image_service_has(discord_world: Dis
         assert "for all servers together: 5 credits left." in explained
     finally:
         world.client.services = services
-    await reading(before[0] if before is not None else "100000")
+    world.rivya.set_credits(1_000_000)
+    await world.core.operator.read_again()
     assert (await credits_of(world, bob)).startswith("**160 credits left** of 160")
 
 
