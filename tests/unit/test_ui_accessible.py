@@ -18,7 +18,7 @@ from tests.unit.test_ui_cards import ALL
 
 THUMBNAIL, FILE = 11, 13
 DANGER = 4
-TAKES_AWAY = ("Delete", "Remove", "Empty", "Don't post")
+TAKES_AWAY = ("Delete", "Remove", "Empty", "Don't post", "Pause", "Lower")
 
 
 def _parts(name: str) -> Iterator[dict[str, Any]]:

@@ -42,6 +42,16 @@ _WAITING_WHERE_PAUSED = select(pictures).where(
         "WHERE l.paused_at_ms IS NOT NULL AND r.id = pictures.request_id)"
     ),
 )
+_IN_SERVER = text(
+    """
+    SELECT count(DISTINCT CASE WHEN pictures.state = 'held' THEN r.id END) AS waiting_requests,
+      coalesce(sum(pictures.state = 'held'), 0) AS waiting,
+      coalesce(sum(CASE WHEN pictures.state = 'held' THEN pictures.price_credits END), 0) AS waiting_credits,
+      coalesce(sum(pictures.state != 'held'), 0) AS submitted
+    FROM pictures JOIN requests r ON r.id = pictures.request_id
+    WHERE pictures.state NOT IN ('fetched', 'failed', 'cancelled', 'lost') AND r.guild_id = :guild_id
+    """
+)
 
 # What each server has used since a time. From one server to the next by the key, not through all that was ever used.
 _USED_BY_GUILD = text(
@@ -118,6 +128,16 @@ class GuildLimitsRow(Row):
     allowance_credits: int | None
     paused_at_ms: int | None
     pause_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWorkRow(Row):
+    """What is in work for a server: what waits goes back when it is paused, what was submitted goes on."""
+
+    waiting_requests: int
+    waiting: int
+    waiting_credits: int
+    submitted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +236,13 @@ class OperatorQueries(Queries):
     async def waiting_where_paused(self) -> list[PictureRow]:
         """Return the pictures that wait in paused servers and were not submitted."""
         return await self._all(PictureRow, _WAITING_WHERE_PAUSED)
+
+    async def in_server(self, guild_id: int) -> ServerWorkRow:
+        """Return what is in work for a server."""
+        found = await self._one(ServerWorkRow, _IN_SERVER, guild_id=guild_id)
+        if found is None:
+            raise AssertionError("sums make one row")
+        return found
 
     # --- the log ---
 
