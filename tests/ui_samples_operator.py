@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from bot.generations.operator_desk import Allowance, Asked, DeskStands, Gate, Outlook, ServerStands
+from bot.generations.operator_desk import Allowance, Asked, DeskStands, Gate, ServerStands
+from bot.generations.outlook import Outlook
 from bot.generations.protocols import Notice, NoticeKind
 from bot.generations.repository import BookRow, DeskRow, OperatorLogRow, ServerWorkRow
 from bot.ui import operator

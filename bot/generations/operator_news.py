@@ -18,7 +18,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.generations.account import CREDITS_FACT, ProviderAccount
-from bot.generations.operator_desk import Outlook, outlook_of
+from bot.generations.outlook import Outlook, outlook_of
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Notice, NoticeKind
 from bot.generations.repository import GenerationsRepository, NoticeRow
 from bot.rivya import ApiScopeDenied, InsufficientCredits

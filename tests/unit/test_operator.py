@@ -10,8 +10,9 @@ import pytest
 
 from bot.credits.audit import audit
 from bot.credits.quotas import QuotaExceeded
-from bot.generations.operator_desk import Allowance, DeskRefused, Outlook, outlook_of
+from bot.generations.operator_desk import Allowance, DeskRefused
 from bot.generations.operator_news import AT_ONCE, Threshold
+from bot.generations.outlook import Outlook, outlook_of
 from bot.generations.protocols import DeliveryFault, NoticeKind
 from bot.generations.refusals import ServerPaused, ServicePaused
 from bot.generations.repository import GenerationsRepository

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from bot.generations.account import CREDITS_FACT
-from bot.generations.operator_desk import outlook_of
+from bot.generations.outlook import outlook_of
 from bot.generations.repository import GenerationsRepository
 from bot.storage import Connection, Database
 from bot.storage.tables import pictures
