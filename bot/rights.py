@@ -70,7 +70,12 @@ def may_ban(interaction: Interaction) -> discord.Guild:
     return interaction.guild
 
 
+def is_operator(interaction: Interaction) -> bool:
+    """Tell whether whoever asks runs the bot, and may see the numbers of its account."""
+    return interaction.user.id in interaction.client.services.settings.operator_ids
+
+
 def check_operator(interaction: Interaction) -> None:
     """Raise CannotDo for whoever does not run the bot, whatever they may do in this server."""
-    if interaction.user.id not in interaction.client.services.settings.operator_ids:
+    if not is_operator(interaction):
         raise CannotDo(user_message="Only who runs this bot can do that.")

@@ -7,6 +7,7 @@ from discord.ext import commands
 
 from bot.client import BotClient, Interaction, say
 from bot.origins import origin_of, payer_guild_id
+from bot.rights import is_operator
 from bot.ui.account import credits_card
 
 
@@ -31,6 +32,7 @@ class Credits(commands.Cog):
             guild_name,
             guild_id=guild_id,
             outside=standing.outside,
+            numbers=is_operator(interaction),
             paused=standing.situation.paused,
             pictures=pictures,
         )

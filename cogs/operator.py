@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 
 import discord
@@ -25,11 +26,13 @@ from bot.ui.operator import (
     servers_card,
     status_card,
 )
+from bot.ui.operator_asking import asked_card
 from bot.ui.text import label
 
 _Text = app_commands.Range[str, 1, REASON_LIMIT]
 _ID = re.compile(r"[0-9]{1,20}")
 _SERVER = "One that is offered as you type, or its id."
+_LARGEST_ID = 2**63 - 1
 _MOST_OFFERED = 25
 
 
@@ -95,26 +98,23 @@ class Operator(commands.Cog):
         credits: app_commands.Range[str, 1, 20],  # noqa: A002 - the option's name
         reason: _Text | None = None,
     ) -> None:
-        """Set a server's allowance."""
+        """Set a server's allowance at once, or ask first where it becomes less."""
         check_operator(interaction)
-        changed = await self._allow(interaction, await self._found(server), credits, reason or "")
-        await say(interaction, view=self._changed(changed))
+        await say(interaction, view=await self._allow(interaction, await self._found(server), credits, reason or ""))
 
     @operator.command(name="pause", description="Take no more requests of a server; what was submitted goes on.")
     @app_commands.describe(server=_SERVER, reason="Why; it stands in the log.")
     async def pause(self, interaction: Interaction, server: str, reason: _Text | None = None) -> None:
-        """Pause a server."""
+        """Ask whether a server is to be paused."""
         check_operator(interaction)
-        guild_id = await self._found(server)
-        await say(interaction, view=self._changed(await self._pause(interaction, guild_id, reason or "")))
+        await say(interaction, view=await self._pause(interaction, await self._found(server), reason or ""))
 
     @operator.command(name="resume", description="Take the requests of a paused server again.")
     @app_commands.describe(server=_SERVER, reason="Why; it stands in the log.")
     async def resume(self, interaction: Interaction, server: str, reason: _Text | None = None) -> None:
         """Resume a server."""
         check_operator(interaction)
-        guild_id = await self._found(server)
-        await say(interaction, view=self._changed(await self._resume(interaction, guild_id, reason or "")))
+        await say(interaction, view=await self._resume(interaction, await self._found(server), reason or ""))
 
     @server.autocomplete("server")
     @allowance.autocomplete("server")
@@ -127,13 +127,20 @@ class Operator(commands.Cog):
         except CannotDo:
             return []
         typed = current.strip().casefold()
-        found = []
-        for one in await self._all():
-            name = self._name(one.guild_id)
-            if typed in (name or "").casefold() or typed in str(one.guild_id):
-                shown = f"{name or 'Not there any more'}{' (paused)' if one.paused_at_ms is not None else ''}"
-                found.append(app_commands.Choice(name=label(shown, 100), value=str(one.guild_id)))
-        return found[:_MOST_OFFERED]
+        there = heapq.nsmallest(
+            _MOST_OFFERED,
+            (guild for guild in self._client.guilds if typed in guild.name.casefold() or typed in str(guild.id)),
+            key=lambda guild: (not guild.name.casefold().startswith(typed), guild.name.casefold(), guild.id),
+        )
+        digits = typed if _ID.fullmatch(typed) else ""
+        found = await self._desk.offered([guild.id for guild in there], digits, limit=_MOST_OFFERED)
+        return [
+            app_commands.Choice(
+                name=label(f"{self._name(guild_id) or 'Not there any more'}{' (paused)' if paused else ''}", 100),
+                value=str(guild_id),
+            )
+            for guild_id, paused in found.items()
+        ]
 
     # --- buttons, selects, forms ---
 
@@ -191,33 +198,48 @@ class Operator(commands.Cog):
     async def resume_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Resume a server."""
         check_operator(interaction)
-        await put(interaction, self._changed(await self._resume(interaction, int(match["guild_id"]), "")))
+        await put(interaction, await self._resume(interaction, int(match["guild_id"]), ""))
 
     async def allow_sent(self, interaction: Interaction, match: re.Match[str], submitted: Submitted) -> None:
-        """Set the allowance that was filled in."""
+        """Set the allowance that was filled in, or ask first where it becomes less."""
         check_operator(interaction)
         guild_id = await self._found(match["guild_id"])
-        changed = await self._allow(interaction, guild_id, submitted.text("credits"), submitted.text("reason"))
-        await put(interaction, self._changed(changed))
+        typed, reason = submitted.text("credits"), submitted.text("reason")
+        await put(interaction, await self._allow(interaction, guild_id, typed, reason))
 
     async def pause_sent(self, interaction: Interaction, match: re.Match[str], submitted: Submitted) -> None:
-        """Pause the server that the form is about."""
+        """Ask whether the server that the form is about is to be paused."""
         check_operator(interaction)
         guild_id = await self._found(match["guild_id"])
-        await put(interaction, self._changed(await self._pause(interaction, guild_id, submitted.text("reason"))))
+        await put(interaction, await self._pause(interaction, guild_id, submitted.text("reason")))
+
+    async def do_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
+        """Make the change that was asked about."""
+        check_operator(interaction)
+        await put(interaction, self._changed(await self._desk.confirm(match["draft_id"], by=interaction.user.id)))
+
+    async def leave_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
+        """Make no change; what was kept expires by itself."""
+        check_operator(interaction)
+        stands = await self._desk.server(int(match["guild_id"]))
+        await put(interaction, self._card(stands, "Left as it was. Nothing was changed."))
 
     # --- what all of them do ---
 
-    async def _allow(self, interaction: Interaction, guild_id: int, typed: str, reason: str) -> Changed:
-        return await self._desk.allow(
-            guild_id, _allowance(typed), by=interaction.user.id, reason=reason, event_id=str(interaction.id)
-        )
+    async def _allow(self, interaction: Interaction, guild_id: int, typed: str, reason: str) -> Card:
+        allowance, by = _allowance(typed), interaction.user.id
+        asked = await self._desk.ask_allow(guild_id, allowance, by=by, reason=reason)
+        if asked is not None:
+            return asked_card(asked, self._name)
+        event_id = str(interaction.id)
+        return self._changed(await self._desk.allow(guild_id, allowance, by=by, reason=reason, event_id=event_id))
 
-    async def _pause(self, interaction: Interaction, guild_id: int, reason: str) -> Changed:
-        return await self._desk.pause(guild_id, by=interaction.user.id, reason=reason, event_id=str(interaction.id))
+    async def _pause(self, interaction: Interaction, guild_id: int, reason: str) -> Card:
+        return asked_card(await self._desk.ask_pause(guild_id, by=interaction.user.id, reason=reason), self._name)
 
-    async def _resume(self, interaction: Interaction, guild_id: int, reason: str) -> Changed:
-        return await self._desk.resume(guild_id, by=interaction.user.id, reason=reason, event_id=str(interaction.id))
+    async def _resume(self, interaction: Interaction, guild_id: int, reason: str) -> Card:
+        by, event_id = interaction.user.id, str(interaction.id)
+        return self._changed(await self._desk.resume(guild_id, by=by, reason=reason, event_id=event_id))
 
     async def _servers(self, page: int) -> Card:
         return servers_card(await self._all(), page, self._name, default_credits=self._desk.default_credits)
@@ -236,10 +258,11 @@ class Operator(commands.Cog):
     async def _found(self, typed: str) -> int:
         """Return the server that was chosen or typed. Raises CannotDo."""
         word = typed.strip()
-        servers = await self._all()
-        if _ID.fullmatch(word) and int(word) in {one.guild_id for one in servers}:
-            return int(word)
-        named = [one.guild_id for one in servers if (self._name(one.guild_id) or "").casefold() == word.casefold()]
+        if _ID.fullmatch(word) and int(word) <= _LARGEST_ID:
+            guild_id = int(word)
+            if self._client.get_guild(guild_id) is not None or await self._desk.knows(guild_id):
+                return guild_id
+        named = [guild.id for guild in self._client.guilds if guild.name.casefold() == word.casefold()]
         if len(named) == 1:
             return named[0]
         raise CannotDo(user_message="I don't know that server. Choose one that is offered as you type, or give its id.")
@@ -287,5 +310,7 @@ async def setup(client: BotClient) -> None:
     on_press(client, ids.ALLOW, cog.allow_pressed)
     on_press(client, ids.PAUSE, cog.pause_pressed)
     on_press(client, ids.RESUME, cog.resume_pressed)
+    on_press(client, ids.DO, cog.do_pressed)
+    on_press(client, ids.LEAVE, cog.leave_pressed)
     on_submit(client, ids.ALLOW_FORM, cog.allow_sent)
     on_submit(client, ids.PAUSE_FORM, cog.pause_sent)

@@ -31,7 +31,7 @@ from bot.origins import spender_of
 from bot.panels import ask, change_or_ask, is_large
 from bot.presses import on_choice, on_press
 from bot.quota_options import CHECK, CREDITS, MORE, WHOM, WHY, Channel, Days, Given, Text, taking
-from bot.rights import managed
+from bot.rights import is_operator, managed
 from bot.ui import quota_ids as ids
 from bot.ui.choices import models_of_rule_choices, refund_choices, zone_choices
 from bot.ui.quotas import changed_card, left_card, log_card, named, rules_card, rules_shown
@@ -103,6 +103,7 @@ class Quota(commands.Cog):
             label_of=model_label,
             member=isinstance(member, discord.Member),
             house_models=(await self._services.house.rules(guild.id)).models,
+            numbers=is_operator(interaction),
         )
         await say(interaction, view=card)
 

@@ -11,6 +11,8 @@ import asyncio
 import io
 import os
 import sys
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import discord
@@ -18,9 +20,10 @@ import simcord
 from PIL import Image, ImageDraw
 from playwright.async_api import async_playwright
 
+from bot.generations.previews import Preview
 from bot.generations.protocols import PostFile
 from tests.ui_looking import looking, looking_longest
-from tests.ui_samples import samples
+from tests.ui_samples import Sample, samples
 from tests.ui_samples_house import house_samples
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -28,6 +31,7 @@ _LOADED = """([id, count]) => {
   const images = [...document.querySelectorAll("img")].filter((image) => image.complete && image.naturalWidth > 0);
   return document.querySelector(`[data-control-key^="message:${id}"]`) && images.length >= count;
 }"""
+_NO_PICTURES = (".txt", ".csv")
 WIDTHS = {"desktop": 1000, "phone": 390}
 
 
@@ -52,11 +56,8 @@ async def main(folder: Path, part: str) -> None:
                     if part not in name:
                         continue
                     target = bot.get_channel(channel.id)
-                    attached = [
-                        discord.File(io.BytesIO(_bytes_of(f)), f.filename, description="a picture")
-                        for f in sample.files
-                    ]
-                    images = sum(not file.filename.endswith((".txt", ".csv")) for file in sample.files)
+                    images = sum(not file.filename.endswith(_NO_PICTURES) for file in sample.files)
+                    attached = files_of(sample)
                     message = await target.send(view=sample.draw(), files=attached)
                     await preview.refresh()
                     for width, page in pages.items():
@@ -67,10 +68,18 @@ async def main(folder: Path, part: str) -> None:
             await browser.close()
 
 
-def _bytes_of(file: PostFile) -> bytes:
-    return file.path.read_bytes() if file.path.exists() else _picture(file.position)
+def files_of(sample: Sample) -> Sequence[discord.File]:
+    """Return what is attached to a sample: the file itself where there is one, else something of its kind."""
+    return [discord.File(io.BytesIO(_bytes_of(f)), f.filename, description="a picture") for f in sample.files]
 
 
+def _bytes_of(file: PostFile | Preview) -> bytes:
+    if file.path is not None and file.path.exists():
+        return file.path.read_bytes()
+    return b"made of words" if file.filename.endswith(_NO_PICTURES) else _picture(file.position)
+
+
+@cache
 def _picture(position: int) -> bytes:
     size = (1376, 768)
     hue = Image.linear_gradient("L").resize(size)

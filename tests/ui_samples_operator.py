@@ -6,11 +6,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from bot.generations.operator_desk import Allowance, DeskStands, Gate, Outlook, ServerStands
+from bot.generations.operator_desk import Allowance, Asked, DeskStands, Gate, ServerStands
+from bot.generations.outlook import Outlook
 from bot.generations.protocols import Notice, NoticeKind
-from bot.generations.repository import BookRow, DeskRow, OperatorLogRow
+from bot.generations.repository import BookRow, DeskRow, OperatorLogRow, ServerWorkRow
 from bot.ui import operator
 from bot.ui.notices import operator_notice_card
+from bot.ui.operator_asking import asked_card
 from tests.ui_samples import ARABIC, HOSTILE, NOW_MS, Sample
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -133,6 +135,24 @@ def operator_samples() -> dict[str, Sample]:
             default_credits=None,
         ),
     )
+    work = ServerWorkRow(waiting_requests=3, waiting=5, waiting_credits=40, submitted=2)
+    idle = ServerWorkRow(0, 0, 0, 0)
+    cut = Allowance(own=True, credits=2000)
+    for name, asked in {
+        "pause": Asked("a1" * 8, server(20, 3920), None, work, "a wave of new accounts"),
+        "pause-idle": Asked("a1" * 8, server(99, 0), None, idle, ""),
+        "pause-one": Asked("a1" * 8, server(22, 8), None, ServerWorkRow(1, 1, 8, 1), ""),
+        "cut": Asked("a1" * 8, server(20, 1234), cut, work, ""),
+        "cut-none": Asked("a1" * 8, server(21, 3920), replace(cut, credits=0), idle, "it was shared too widely"),
+        "cut-default": Asked(
+            "a1" * 8, SERVERS[2], Allowance(own=False, credits=4000), idle, "the contest in November is over"
+        ),
+    }.items():
+        add(f"asks-{name}", lambda asked=asked: asked_card(asked, name_of))
+    most = ServerWorkRow(10**6, 10**7, 10**9, 10**7)
+    for name, allowance in (("pause", None), ("cut", Allowance(own=True, credits=99_999_999))):
+        wide = Asked("a1" * 8, server(20, 10**9), allowance, most, HOSTILE[:200])
+        add(f"asks-{name}-longest", lambda wide=wide: asked_card(wide, long_name_of))
     add("books", lambda: operator.books_card(BOOKS, 1, 3, BORNE, name_of))
     add("books-none", lambda: operator.books_card([], 1, 1, {}, name_of))
     add("log", lambda: operator.operator_log_card(CHANGES, 1, 3, name_of))

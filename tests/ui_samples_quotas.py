@@ -121,7 +121,10 @@ def quota_samples() -> dict[str, Sample]:
         "-banned": explained(situation(*RULES), ban=BAN),
         "-paused": explained(replace(situation(*RULES), paused=True), ban=BAN),
         "-day": explained(replace(situation(*RULES), account=replace(situation().account, used_credits=15_990))),
-        "-provider": explained(situation(*RULES), provider_left_credits=5),
+        "-day-operator": explained(
+            replace(situation(*RULES), account=replace(situation().account, used_credits=15_990)), numbers=True
+        ),
+        "-provider": explained(situation(*RULES), provider_left_credits=0),
     }.items():
         found[f"quota-explain{name}"] = shown_card
     raised = change(replace(EVERYONE, credits=5000), EVERYONE, "the contest")

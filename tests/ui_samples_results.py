@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.generations.lineage import LARGER_PROMPT
 from bot.generations.previews import Preview
+from bot.generations.protocols import PostFile
 from bot.generations.repository import BookedRow, ReportRow, ReportState
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import Derived, PictureView, Relatives, RelativeView, RequestView
@@ -34,6 +35,7 @@ from tests.ui_samples import ARABIC, HOSTILE, NOW_MS, PANDA, UPLOADED, S, Sample
 SHOWN: dict[str, Any] = {
     "delivery": DeliveryState.SHOWN, "delivered_channel_id": 30, "delivered_message_id": 40, "has_gallery": True,
 }  # fmt: skip
+PROMPT_FILE = PostFile(1, Path("prompt.txt"), "prompt.txt", fitted=False)
 LARGER = f"{LARGER_PROMPT}\n\nIt shows: {PANDA}"
 
 
@@ -115,7 +117,7 @@ def result_samples() -> dict[str, Sample]:
         ),
     )
     detailed = replace(four, prompt=PANDA + "\n\n- a lantern\n- a cat\n" + "more of it, " * 200, style="neon")
-    plain("details-kin", lambda: details_card(detailed, kin, public_ones, preview=small), [_Text(), small])
+    plain("details-kin", lambda: details_card(detailed, kin, public_ones, preview=small), [PROMPT_FILE, small])
     failed = request(picture(1, S.FAILED, failure_code="prompt_refused"), picture(2, S.UNKNOWN), prompt=ARABIC)
     back = booked(failed, "hold", "void")
     plain("details-failed", lambda: details_card(failed, Relatives(None, ()), everyone, booked=back))
@@ -156,14 +158,6 @@ def result_samples() -> dict[str, Sample]:
     return found
 
 
-class _Text:
-    """An attached prompt, where the others are pictures."""
-
-    position = 1
-    filename = "prompt.txt"
-    fitted = False
-
-
 def longest_results(prompt: str, filename: str) -> dict[str, Sample]:
     """The worst that there is to show of these."""
     images = references(*[UPLOADED] * 8, names=[filename])
@@ -184,7 +178,7 @@ def longest_results(prompt: str, filename: str) -> dict[str, Sample]:
                 preview=Preview(3, Path("p3.webp"), "p3.webp"),
                 booked=booked(view, "hold", "capture", *(["refund"] * 8), first=10**12),
             ),
-            [_Text()],
+            [PROMPT_FILE],
         ),
         "report": Sample(lambda: report_card(bad, view, shown, place=(99_999, 999_999)), shown),
         "gallery": Sample(lambda: gallery_card(view, shown), shown),

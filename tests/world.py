@@ -94,6 +94,8 @@ class Recorder:
     told_operators: list[tuple[int, Notice]] = field(default_factory=list)
     operator_tries: list[tuple[int, str]] = field(default_factory=list)
     refuse_operator: Callable[[int], DeliveryFault | None] = lambda _user: None
+    break_operator: Callable[[int, Notice], Exception | None] = lambda _user, _notice: None
+    """What is raised that is no fault of Discord's."""
     refuse_log: Callable[[int], DeliveryFault | None] = lambda _channel: None
     refuse: Callable[[Rung, int], DeliveryFault | None] = lambda _rung, _try: None
     refuse_progress: Callable[[Rung], DeliveryFault | None] = lambda _rung: None
@@ -157,6 +159,9 @@ class Recorder:
         fault = self.refuse_operator(user_id)
         if fault is not None:
             raise DeliveryError(fault, "as the test wants it")
+        error = self.break_operator(user_id, notice)
+        if error is not None:
+            raise error
         self.told_operators.append((user_id, notice))
 
     async def remove(self, *, guild_id: int | None, channel_id: int, message_id: int) -> None:

@@ -43,6 +43,17 @@ _LOG = (
     .offset(bindparam("skipped"))
 )
 _LOG_COUNT = select(func.count()).where(quota_log.c.guild_id == bindparam("which_guild"))
+# The line that was written with a rule, by the same hand at the same moment, once nobody's number stands in it.
+_SET_FOR_NOBODY = text(
+    """
+    SELECT subject_id FROM quota_log
+    WHERE guild_id = :which_guild AND scope = 'member' AND action = 'set' AND subject_id < 0
+      AND actor_id = :set_by AND created_at_ms = :set_at_ms
+      AND NOT EXISTS (SELECT 1 FROM quota_log AS own WHERE own.guild_id = :which_guild AND own.scope = 'member'
+        AND own.subject_id = :member AND own.action = 'set' AND own.created_at_ms = :set_at_ms)
+    ORDER BY id DESC LIMIT 1
+    """
+)
 _DRAFT = select(quota_drafts).where(quota_drafts.c.id == bindparam("which_draft"))
 
 # Who has used more than so much of their allowance since a window's start: how many, and the most.
@@ -127,6 +138,15 @@ class QuotaRepository:
     async def remove(self, guild_id: int, scope: Scope, subject_id: int) -> None:
         """Remove a rule."""
         await self._connection.execute(_REMOVE, _which(guild_id, scope, subject_id))
+
+    async def logged_as(self, guild_id: int, found: SetRule) -> int:
+        """Return under which number the log has a rule: a forgotten member's stands there without their id."""
+        rule = found.rule
+        if rule.scope is not Scope.MEMBER:
+            return rule.subject_id
+        values = {"which_guild": guild_id, "set_by": found.set_by, "set_at_ms": found.set_at_ms}
+        nobody: int | None = await self._connection.scalar(_SET_FOR_NOBODY, {**values, "member": rule.subject_id})
+        return rule.subject_id if nobody is None else nobody
 
     async def over(self, guild_id: int, *, credits_allowed: int, start_ms: int) -> tuple[int, int]:
         """Return how many members have used more than so much since ``start_ms``, and the most that one has."""

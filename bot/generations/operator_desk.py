@@ -6,23 +6,27 @@ Who may use it is for the caller to know. Speaks to no network: a new reading is
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from bot.clock import Clock
+from bot.credits.quota_repository import DraftChange, QuotaRepository
 from bot.credits.quotas import SpendingPolicy
 from bot.credits.windows import month_of
 from bot.errors import BotError
-from bot.generations.account import CREDITS_FACT, ProviderAccount
+from bot.generations.account import ProviderAccount
+from bot.generations.outlook import Outlook, outlook_of
 from bot.generations.repository import (
     BookRow,
     DeskRow,
     GenerationsRepository,
     GuildLimitsRow,
     OperatorLogRow,
+    ServerWorkRow,
 )
 from bot.storage import Connection, Database
 
@@ -32,8 +36,9 @@ MOST_ALLOWED = 100_000_000
 REASON_LIMIT = 200
 BOOKS_PAGE = 6
 LOG_PAGE = 6
-DAY_MS = 24 * 3600 * 1000
-QUARTER_MS = 15 * 60 * 1000
+DRAFT_S = 15 * 60
+_DRAFT = "op-"
+"""Before the ids of changes that wait: what admins keep has none, so neither's button can make the other's change."""
 
 
 class DeskRefused(BotError):
@@ -69,28 +74,6 @@ class ServerStands:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """What the account has free, and for how long.
-
-    ``free_credits`` is the last reading without what is promised since; None before the first reading. The pace is that
-    of the last day, or of the last week where that is faster: ``pace_days`` says which.
-    """
-
-    read_credits: int | None
-    read_at_ms: int | None
-    free_credits: int | None
-    pace_credits_per_day: float
-    pace_days: int
-
-    @property
-    def days_left(self) -> float | None:
-        """For how many days the credits last; None: not known, or nothing is spent."""
-        if self.free_credits is None or not self.pace_credits_per_day:
-            return None
-        return max(self.free_credits, 0) / self.pace_credits_per_day
-
-
-@dataclass(frozen=True, slots=True)
 class Gate:
     """Whether submission is open; else why, since when, and when the account is asked again."""
 
@@ -120,6 +103,20 @@ class Changed:
     line: OperatorLogRow
     stands: ServerStands
     repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A change that takes effect for many at once, kept for one press of who asked for it.
+
+    ``allowance``: what the server is to have; None: it is to be paused.
+    """
+
+    draft_id: str
+    stands: ServerStands
+    allowance: Allowance | None
+    work: ServerWorkRow
+    reason: str
 
 
 class OperatorDesk:
@@ -174,6 +171,28 @@ class OperatorDesk:
         now_ms = self._clock.now_ms()
         return await self._database.look(lambda tx: self._server(tx, guild_id, now_ms))
 
+    async def offered(self, present: Sequence[int], digits: str, *, limit: int) -> dict[int, bool]:
+        """Return servers to choose from, and whether each is paused; asked for with every key that is pressed.
+
+        First those of ``present``, then others for which something was set and whose id contains ``digits``, if any.
+        """
+
+        async def work(tx: Connection) -> dict[int, bool]:
+            rows = GenerationsRepository(tx).operator
+            shown = list(present[:limit])
+            found = {row.guild_id: row for row in await rows.limits_of(shown)}
+            if digits and len(shown) < limit:
+                like = {row.guild_id: row for row in await rows.limits_like(digits, limit=limit)}
+                shown += [guild_id for guild_id in like if guild_id not in shown]
+                found |= like
+            return {one: one in found and found[one].paused_at_ms is not None for one in shown[:limit]}
+
+        return await self._database.look(work)
+
+    async def knows(self, guild_id: int) -> bool:
+        """Tell whether something was ever set for a server, or used in it."""
+        return await self._database.look(lambda tx: GenerationsRepository(tx).operator.knows(guild_id))
+
     async def books(self, page: int) -> tuple[list[BookRow], int, int, Mapping[str, tuple[int, int]]]:
         """Return a page of what was borne (1 is the newest), the page, their number, and the sums by kind."""
         now_ms = self._clock.now_ms()
@@ -227,16 +246,92 @@ class OperatorDesk:
             pause_reason=row.pause_reason if row is not None else None,
         )
 
+    # --- asking first ---
+
+    async def ask_allow(self, guild_id: int, allowance: Allowance, *, by: int, reason: str) -> Asked | None:
+        """Keep a cut of what a server may spend until ``by`` confirms it; None: it is no cut. Raises DeskRefused."""
+        values = _values_of(allowance)
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> Asked | None:
+            stands = await self._server(tx, guild_id, now_ms)
+            credits_then = allowance.credits if allowance.own else self._default
+            if not _is_less(credits_then, stands.allowance.credits):
+                return None
+            wanted = replace(allowance, credits=credits_then)
+            return await self._keep(tx, "allowance", stands, values, wanted, by=by, reason=reason, now_ms=now_ms)
+
+        return await self._database.write(work)
+
+    async def ask_pause(self, guild_id: int, *, by: int, reason: str) -> Asked:
+        """Keep a pause of a server until ``by`` confirms it. Raises DeskRefused when it is paused already."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> Asked:
+            _check("pause", await _limits(tx, guild_id))
+            stands = await self._server(tx, guild_id, now_ms)
+            return await self._keep(tx, "pause", stands, {}, None, by=by, reason=reason, now_ms=now_ms)
+
+        return await self._database.write(work)
+
+    async def confirm(self, draft_id: str, *, by: int) -> Changed:
+        """Make a change that was kept, once. Raises DeskRefused."""
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> Changed:
+            event_id = f"{_DRAFT}{draft_id}"
+            known = await GenerationsRepository(tx).operator.of_event(event_id)
+            if known is not None:
+                return Changed(known, await self._server(tx, known.guild_id, now_ms), repeated=True)
+            rows = QuotaRepository(tx)
+            draft = await rows.draft(event_id)
+            if draft is None or draft.expires_at_ms <= now_ms:
+                raise DeskRefused(user_message="This is no longer open; nothing was changed. Please ask again.")
+            if draft.user_id != by:
+                raise DeskRefused(user_message="Only whoever asked for this change can confirm it.")
+            action, values, reason = (draft.change[name] for name in ("action", "values", "reason"))
+            if action == "allowance" and _allowed(await _limits(tx, draft.guild_id)) != draft.change["before"]:
+                raise DeskRefused(
+                    user_message="Its allowance was changed meanwhile, so I left it as it is. Please look again."
+                )
+            await rows.drop_draft(event_id)
+            if action == "pause":
+                values = _paused_values(reason, now_ms)
+            return await self._carry_out(
+                tx, action, draft.guild_id, values, by=by, reason=reason, event_id=event_id, now_ms=now_ms
+            )
+
+        return self._told(await self._database.write(work))
+
+    async def _keep(
+        self,
+        tx: Connection,
+        action: str,
+        stands: ServerStands,
+        values: Mapping[str, Any],
+        allowance: Allowance | None,
+        *,
+        by: int,
+        reason: str,
+        now_ms: int,
+    ) -> Asked:
+        draft_id, guild_id, reason = secrets.token_hex(8), stands.guild_id, _tidy(reason)
+        change = {
+            "action": action,
+            "values": dict(values),
+            "before": _allowed(await _limits(tx, guild_id)),
+            "reason": reason,
+        }
+        draft = DraftChange(f"{_DRAFT}{draft_id}", guild_id, by, change, now_ms + DRAFT_S * 1000)
+        await QuotaRepository(tx).keep_draft(draft, now_ms=now_ms)
+        work = await GenerationsRepository(tx).operator.in_server(guild_id)
+        return Asked(draft_id, stands, allowance, work, reason)
+
     # --- changing ---
 
     async def allow(self, guild_id: int, allowance: Allowance, *, by: int, reason: str, event_id: str) -> Changed:
         """Set what a server may spend a month: its own allowance, or the setting's. Raises DeskRefused."""
-        if allowance.own and allowance.credits is not None and not 0 <= allowance.credits <= MOST_ALLOWED:
-            raise DeskRefused(user_message=f"An allowance is from 0 to {MOST_ALLOWED:,} credits.")
-        values = {
-            "own_allowance": int(allowance.own),
-            "allowance_credits": allowance.credits if allowance.own else None,
-        }
+        values = _values_of(allowance)
         return await self._change("allowance", guild_id, values, by=by, reason=reason, event_id=event_id)
 
     async def pause(self, guild_id: int, *, by: int, reason: str, event_id: str) -> Changed:
@@ -245,10 +340,8 @@ class OperatorDesk:
         Raises DeskRefused when it is paused already.
         """
         now_ms = self._clock.now_ms()
-        values = {"paused_at_ms": now_ms, "pause_reason": _tidy(reason)}
-        changed = await self._change("pause", guild_id, values, by=by, reason=reason, event_id=event_id)
-        self._paused()
-        return changed
+        values = _paused_values(reason, now_ms)
+        return await self._change("pause", guild_id, values, by=by, reason=reason, event_id=event_id)
 
     async def resume(self, guild_id: int, *, by: int, reason: str, event_id: str) -> Changed:
         """Take a server's requests again. Raises DeskRefused when it is not paused."""
@@ -261,46 +354,83 @@ class OperatorDesk:
         now_ms = self._clock.now_ms()
 
         async def work(tx: Connection) -> Changed:
-            rows = GenerationsRepository(tx).operator
-            known = await rows.of_event(event_id)
+            known = await GenerationsRepository(tx).operator.of_event(event_id)
             if known is not None:
                 return Changed(known, await self._server(tx, known.guild_id, now_ms), repeated=True)
-            before = await rows.limits(guild_id) or GuildLimitsRow(guild_id, 0, None, None, None)
-            _check(action, before)
-            after = replace(before, **values)
-            await rows.put_limits(after)
-            await rows.log(
-                operator_id=by,
-                action=action,
-                guild_id=guild_id,
-                value_before=json.dumps(_plain(before)),
-                value_after=json.dumps(_plain(after)),
-                reason=_tidy(reason),
-                event_id=event_id,
-                created_at_ms=now_ms,
+            return await self._carry_out(
+                tx, action, guild_id, values, by=by, reason=reason, event_id=event_id, now_ms=now_ms
             )
-            line = await rows.of_event(event_id)
-            if line is None:
-                raise AssertionError("a line that was just written")
-            return Changed(line, await self._server(tx, guild_id, now_ms))
 
-        changed = await self._database.write(work)
-        log.warning("operator.changed", action=action, guild_id=guild_id, by=by, repeated=changed.repeated)
+        return self._told(await self._database.write(work))
+
+    async def _carry_out(
+        self,
+        tx: Connection,
+        action: str,
+        guild_id: int,
+        values: Mapping[str, Any],
+        *,
+        by: int,
+        reason: str,
+        event_id: str,
+        now_ms: int,
+    ) -> Changed:
+        rows = GenerationsRepository(tx).operator
+        before = await _limits(tx, guild_id)
+        _check(action, before)
+        after = replace(before, **values)
+        await rows.put_limits(after)
+        await rows.log(
+            operator_id=by,
+            action=action,
+            guild_id=guild_id,
+            value_before=json.dumps(_plain(before)),
+            value_after=json.dumps(_plain(after)),
+            reason=_tidy(reason),
+            event_id=event_id,
+            created_at_ms=now_ms,
+        )
+        line = await rows.of_event(event_id)
+        if line is None:
+            raise AssertionError("a line that was just written")
+        return Changed(line, await self._server(tx, guild_id, now_ms))
+
+    def _told(self, changed: Changed) -> Changed:
+        line = changed.line
+        log.warning(
+            "operator.changed",
+            action=line.action,
+            guild_id=line.guild_id,
+            by=line.operator_id,
+            repeated=changed.repeated,
+        )
+        if line.action == "pause":
+            self._paused()
         return changed
 
 
-async def outlook_of(tx: Connection, now_ms: int) -> tuple[Outlook, DeskRow]:
-    """Return what the account has free and for how long, and how everything stands."""
-    rows = GenerationsRepository(tx)
-    desk = await rows.operator.desk(day_ms=_quarter(now_ms - DAY_MS), week_ms=_quarter(now_ms - 7 * DAY_MS))
-    day, week = max(desk.used_day - desk.on_hold, 0), max(desk.used_week - desk.on_hold, 0) / 7
-    pace, days = (week, 7) if week > day else (float(day), 1)
-    reading = await rows.memory.fact(CREDITS_FACT)
-    if reading is None:
-        return Outlook(None, None, None, pace, days), desk
-    credits_read, read_at_ms = int(reading[0]), reading[1]
-    free = credits_read - await rows.pictures.promised_credits(read_at_ms)
-    return Outlook(credits_read, read_at_ms, free, pace, days), desk
+async def _limits(tx: Connection, guild_id: int) -> GuildLimitsRow:
+    found = await GenerationsRepository(tx).operator.limits(guild_id)
+    return found if found is not None else GuildLimitsRow(guild_id, 0, None, None, None)
+
+
+def _allowed(row: GuildLimitsRow) -> list[int | None]:
+    return [row.own_allowance, row.allowance_credits]
+
+
+def _values_of(allowance: Allowance) -> dict[str, Any]:
+    if allowance.own and allowance.credits is not None and not 0 <= allowance.credits <= MOST_ALLOWED:
+        raise DeskRefused(user_message=f"An allowance is from 0 to {MOST_ALLOWED:,} credits.")
+    return {"own_allowance": int(allowance.own), "allowance_credits": allowance.credits if allowance.own else None}
+
+
+def _paused_values(reason: str, now_ms: int) -> dict[str, Any]:
+    return {"paused_at_ms": now_ms, "pause_reason": _tidy(reason)}
+
+
+def _is_less(then: int | None, now: int | None) -> bool:
+    """Tell whether ``then`` allows less than ``now``; None: no limit."""
+    return then is not None and (now is None or then < now)
 
 
 def _check(action: str, before: GuildLimitsRow) -> None:
@@ -325,7 +455,3 @@ def _tidy(reason: str) -> str:
 def _paged(page: int, total: int, of: int) -> tuple[int, int]:
     pages = max(-(-total // of), 1)
     return min(max(page, 1), pages), pages
-
-
-def _quarter(at_ms: int) -> int:
-    return at_ms - at_ms % QUARTER_MS

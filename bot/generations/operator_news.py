@@ -10,7 +10,7 @@ closing is told; that it is over, when something was submitted again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ import structlog
 
 from bot.clock import Clock
 from bot.generations.account import CREDITS_FACT, ProviderAccount
-from bot.generations.operator_desk import Outlook, outlook_of
+from bot.generations.outlook import Outlook, outlook_of
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Notice, NoticeKind
 from bot.generations.repository import GenerationsRepository, NoticeRow
 from bot.rivya import ApiScopeDenied, InsufficientCredits
@@ -207,33 +207,47 @@ class OperatorNews:
             operator = GenerationsRepository(tx).operator
             return [await operator.open_notices(one, limit=AT_ONCE) for one in due]
 
-        for waiting in await self._database.look(look):  # to each apart: whoever can't be reached holds up nobody else
-            for row in waiting:
-                if not await self._send_one(row):
-                    break  # in their order
+        for operator_id, waiting in zip(due, await self._database.look(look), strict=True):
+            await self._send_all(operator_id, waiting)  # to each apart: whoever can't be reached holds up nobody else
 
-    async def _send_one(self, row: NoticeRow) -> bool:
+    async def _send_all(self, operator_id: int, waiting: Sequence[NoticeRow]) -> None:
+        """Send what waits for one operator, in its order; what could not be sent stays, and is tried again later."""
+        well = True
+        for row in waiting:
+            try:
+                await self._send_one(row)
+            except (DeliveryError, OSError) as error:  # the next one would not get through either
+                log.info("operator.told_later", user_id=operator_id, kind=row.kind, error=type(error).__name__)
+                well = False
+                break
+            except Exception:  # a mistake of ours, with this one: it waits, and the others go before it
+                log.exception("operator.not_told_yet", user_id=operator_id, kind=row.kind, notice_id=row.id)
+                well = False
+        if well:
+            self._waits_s.pop(operator_id, None)
+            self._next_try_ms.pop(operator_id, None)
+            return
+        wait_s = self._waits_s.get(operator_id, FIRST_WAIT_S)
+        self._waits_s[operator_id] = min(wait_s * 2, MOST_WAIT_S)
+        self._next_try_ms[operator_id] = self._clock.now_ms() + int(wait_s * 1000)
+
+    async def _send_one(self, row: NoticeRow) -> None:
+        """Send one and note what became of it. Raises DeliveryError where it may get through another time."""
         now_ms = self._clock.now_ms()
         if now_ms - row.created_at_ms > TOO_LATE_S * 1000:
             await self._end(row, "too late")
-            return True
+            return
         notice = Notice(NoticeKind(row.kind), row.created_at_ms, json.loads(row.facts))
         try:
             await self._delivery.tell_operator(row.operator_id, notice, nonce=f"operator-{row.id}")
         except DeliveryError as error:
             if error.fault is DeliveryFault.TRANSIENT:
-                wait_s = self._waits_s.get(row.operator_id, FIRST_WAIT_S)
-                self._waits_s[row.operator_id] = min(wait_s * 2, MOST_WAIT_S)
-                self._next_try_ms[row.operator_id] = now_ms + int(wait_s * 1000)
-                return False
+                raise
             log.warning("operator.not_told", user_id=row.operator_id, kind=row.kind, fault=error.fault)
             await self._end(row, "closed to us" if error.fault is DeliveryFault.NO_ACCESS else "rejected")
-            return True
-        self._waits_s.pop(row.operator_id, None)
-        self._next_try_ms.pop(row.operator_id, None)
+            return
         await self._end(row, "sent")
         log.info("operator.told", user_id=row.operator_id, kind=row.kind)
-        return True
 
     async def _end(self, row: NoticeRow, outcome: str) -> None:
         now_ms = self._clock.now_ms()

@@ -332,9 +332,11 @@ async def _carry_out(tx: Connection, guild_id: int, change: Change, by: int, now
         case RuleChange():
             return await _set(tx, guild_id, change, by, now_ms)
         case RuleRemoval():
-            await _unchanged(tx, guild_id, change)
-            await QuotaRepository(tx).remove(guild_id, change.scope, change.subject_id)
-            return change.scope, change.subject_id, change.before, None, None
+            found = await _unchanged(tx, guild_id, change)
+            rows = QuotaRepository(tx)
+            subject_id = await rows.logged_as(guild_id, found) if found is not None else change.subject_id
+            await rows.remove(guild_id, change.scope, change.subject_id)
+            return change.scope, subject_id, change.before, None, None
         case GrantChange():
             ledger = Ledger(tx, now_ms)
             account_id = await ledger.member_account(guild_id=guild_id, user_id=change.user_id)
@@ -381,11 +383,12 @@ async def _set(tx: Connection, guild_id: int, change: RuleChange, by: int, now_m
     return change.scope, change.subject_id, change.before, values_of(rule), None
 
 
-async def _unchanged(tx: Connection, guild_id: int, change: RuleChange | RuleRemoval) -> None:
+async def _unchanged(tx: Connection, guild_id: int, change: RuleChange | RuleRemoval) -> SetRule | None:
     """See that what the admin was shown still stands: else they would undo what they have not seen."""
     found = await QuotaRepository(tx).rule(guild_id, change.scope, change.subject_id)
     if (values_of(found.rule) if found is not None else None) != change.before:
         raise ChangeRefused(user_message="Somebody has changed this rule meanwhile, so I left it. Please look again.")
+    return found
 
 
 async def _refund(tx: Connection, guild_id: int, change: RefundChange, now_ms: int) -> _Made:

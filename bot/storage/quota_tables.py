@@ -106,7 +106,7 @@ quota_log = Table(
 )
 Index("ix_quota_log_guild", quota_log.c.guild_id, quota_log.c.id)
 
-# A change that waits for its admin to confirm it, until it expires.
+# A change that waits for its admin to confirm it, until it expires; an operator's, too: the ids of theirs begin "op-".
 quota_drafts = Table(
     "quota_drafts",
     metadata,

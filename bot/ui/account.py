@@ -43,13 +43,14 @@ def credits_card(
     *,
     guild_id: int | None = None,
     outside: Outside | None = None,
+    numbers: bool = False,
     paused: bool = False,
     pictures: Mapping[str, BookedPicture] = MappingProxyType({}),
 ) -> Card:
     """Return how a person stands here, and their last entries (``entries`` are newest first; None: direct messages).
 
-    ``outside`` is what all servers together have left, where that is less; ``pictures`` are those of the entries, of
-    which only those that stand in ``guild_id`` are linked.
+    ``outside`` is what all servers together have left, where that is less: how much is for operators alone
+    (``numbers``). ``pictures`` are those of the entries, of which only those that stand in ``guild_id`` are linked.
     """
     facts = []
     if balance.allowance_credits:
@@ -63,26 +64,41 @@ def credits_card(
     return Card(
         EMBER if paused else BANANA,
         "**The bot's operator has paused this server.** What you have stays." if paused else None,
-        _head(balance, outside),
+        _head(balance) if outside is None else _head_outside(balance, outside, numbers=numbers),
         fine(" · ".join(facts), f"{place}; every server counts on its own."),
         gap(line=True),
         _statement(entries, now_ms, pictures, guild_id),
     )
 
 
-def _head(balance: Balance, outside: Outside | None) -> str:
-    left, own, ceiling = balance.left_credits, balance.own_credits, balance.ceiling
-    if outside is not None:
-        mine = "Of your own there is no limit." if left is None else f"Here you would have {grouped(left)}."
-        if outside.resets_at_ms is None:
-            return lines(
-                f"**{in_credits(outside.left_credits)} left at the image service**, for all servers together",
-                f"Whoever runs the bot can add more. {mine}",
-            )
+def _head_outside(balance: Balance, outside: Outside, *, numbers: bool) -> str:
+    """Say that all servers together have less left than this person here, and when there is more."""
+    own, today = balance.left_credits, outside.resets_at_ms is not None
+    mine = "Of your own there is no limit." if own is None else f"Here you would have {grouped(own)}."
+    what = "budget for today" if today else "account at the image service"
+    again = "whoever runs the bot can refill it"
+    if outside.resets_at_ms is not None:
+        again = f"it begins anew {relative(outside.resets_at_ms)}"
+    if numbers:
+        where = "today" if today else "at the image service"
         return lines(
-            f"**{in_credits(outside.left_credits)} left today**, for all servers together",
-            f"The bot's operator allows no more; new ones come {relative(outside.resets_at_ms)}. {mine}",
+            f"**{in_credits(outside.left_credits)} left {where}**, for all servers together",
+            f"The bot's {what} allows no more; {again}. {mine}",
         )
+    if not outside.left_credits:
+        return lines(
+            f"**The bot's {what} is used up**, for all servers together", f"{again[0].upper()}{again[1:]}. {mine}"
+        )
+    if own is None:
+        return lines(f"**No limit of your own, while the bot's {what} lasts**", f"All servers share it; {again}.")
+    return lines(
+        f"**{in_credits(own)} left, while the bot's {what} lasts**",
+        f"All servers share it, and less than yours is left of it; {again}.",
+    )
+
+
+def _head(balance: Balance) -> str:
+    left, own, ceiling = balance.left_credits, balance.own_credits, balance.ceiling
     used = f"{in_credits(balance.used_credits)} used {this(balance.period)}."
     if left is None:
         return lines("**No limit on your credits here**", used)

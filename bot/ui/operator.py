@@ -9,7 +9,8 @@ from typing import Any, Final
 import discord
 from discord import ui
 
-from bot.generations.operator_desk import REASON_LIMIT, Allowance, DeskStands, Gate, Outlook, ServerStands
+from bot.generations.operator_desk import REASON_LIMIT, Allowance, DeskStands, Gate, ServerStands
+from bot.generations.outlook import Outlook
 from bot.generations.repository import BookRow, OperatorLogRow
 from bot.ui import operator_ids as ids
 from bot.ui.card import BANANA, EMBER, SLATE, Card, bar, button, fine, gap, lines, row, select

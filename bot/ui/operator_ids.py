@@ -19,6 +19,8 @@ LOG: Final = re.compile(rf"nbb:op:log:{_PAGE}")
 ALLOW: Final = re.compile(rf"nbb:op:allow:{_GUILD}")
 PAUSE: Final = re.compile(rf"nbb:op:pause:{_GUILD}")
 RESUME: Final = re.compile(rf"nbb:op:resume:{_GUILD}")
+DO: Final = re.compile(r"nbb:op:do:(?P<draft_id>[0-9a-f]{16})")
+LEAVE: Final = re.compile(rf"nbb:op:leave:{_GUILD}")
 ALLOW_FORM: Final = re.compile(rf"nbb:form:op:allow:{_GUILD}")
 PAUSE_FORM: Final = re.compile(rf"nbb:form:op:pause:{_GUILD}")
 
@@ -71,6 +73,16 @@ def pause(guild_id: int) -> str:
 def resume(guild_id: int) -> str:
     """Take a server's requests again."""
     return f"nbb:op:resume:{guild_id}"
+
+
+def do(draft_id: str) -> str:
+    """Make a change that was asked about."""
+    return f"nbb:op:do:{draft_id}"
+
+
+def leave(guild_id: int) -> str:
+    """Leave a server as it is."""
+    return f"nbb:op:leave:{guild_id}"
 
 
 def allow_form(guild_id: int) -> str:

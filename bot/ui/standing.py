@@ -46,20 +46,22 @@ def explain_card(
     label_of: ModelLabel,
     member: bool = True,
     house_models: Sequence[str] = (),
+    numbers: bool = False,
 ) -> Card:
     """Return how a member stands: what is left, what binds, and every rule. ``member``: they are in the server.
 
+    How much all servers together have left is for operators alone (``numbers``); others read that it binds.
     ``max_running`` pictures of theirs may be in work at a time, by the operator's word; ``house_models`` are those that
     the server's settings allow; none: all.
     """
-    situation, left, outside = standing.situation, standing.left_credits, standing.outside
+    situation, left = standing.situation, standing.left_credits
     binding = _binding(standing)
     shut = _shut_out(standing, user_id)
     top = lines(
         *shut,
-        _head(standing, user_id),
+        _head(standing, user_id, numbers=numbers),
         _bar(standing, binding),
-        _binds_words(binding, outside) if left is not None else None,
+        _binds_words(standing, binding, numbers=numbers) if left is not None else None,
     )
     extra = fine(
         f"{in_credits(situation.granted_credits)} extra, used when the allowance is empty."
@@ -113,15 +115,18 @@ def _shut_out(standing: Standing, user_id: int) -> list[str]:
     return said
 
 
-def _head(standing: Standing, user_id: int) -> str:
+def _head(standing: Standing, user_id: int, *, numbers: bool) -> str:
     left, situation = standing.left_credits, standing.situation
-    if left is None:
-        return f"**<@{user_id}> has no limit on credits here.**"
-    if not left:
+    if left == 0:
         return f"**<@{user_id}> has no credits left here.**"
+    by_rules = ""
+    if standing.outside is not None and not numbers:
+        left, by_rules = standing.balance.left_credits, " by this server's rules"
+    if left is None:
+        return f"**<@{user_id}> has no limit on credits here{by_rules}.**"
     extra = situation.granted_credits if _binding(standing) is situation.binding else 0
     of_them = f", {grouped(extra)} of them extra" if 0 < extra < left else ""
-    return f"**<@{user_id}> has {in_credits(left)} left here{of_them}.**"
+    return f"**<@{user_id}> has {in_credits(left)} left here{by_rules}{of_them}.**"
 
 
 def _bar(standing: Standing, binding: Limit | None) -> str | None:
@@ -130,21 +135,25 @@ def _bar(standing: Standing, binding: Limit | None) -> str | None:
     return bar(left / total) if left is not None and total and binding is own else None
 
 
-def _binds_words(binding: Limit | None, outside: Outside | None) -> str | None:
-    if outside is not None:
-        return outside_words(outside)
+def _binds_words(standing: Standing, binding: Limit | None, *, numbers: bool) -> str | None:
+    if standing.outside is not None:
+        return _outside_words(standing.outside, standing.balance.left_credits, numbers=numbers)
     return f"{_whose(binding)} binds: {limit_words(binding)}." if binding is not None else None
 
 
-def outside_words(outside: Outside) -> str:
-    """Return what binds where all servers together have less left than this one."""
-    left = in_credits(outside.left_credits)
+def _outside_words(outside: Outside, own_credits: int | None, *, numbers: bool) -> str:
+    """Say what binds where all servers together have less left than this one."""
+    if numbers:
+        much = f": {in_credits(outside.left_credits)} left"
+    elif not outside.left_credits:
+        much = ": it is used up"
+    else:
+        much = ": less than that is left of it" if own_credits is not None else ""
     if outside.resets_at_ms is None:
-        return f"The image service binds: the account that pays for all servers has {left} left there."
-    return (
-        "What the bot's operator allows all servers together binds: "
-        f"{left} left today, resets {relative(outside.resets_at_ms)}."
-    )
+        what, again = "account at the image service", "Whoever runs the bot can refill it"
+    else:
+        what, again = "budget for today", f"It begins anew {relative(outside.resets_at_ms)}"
+    return f"The bot's {what} binds, for all servers together{much}. {again}."
 
 
 def _whose(limit: Limit) -> str:

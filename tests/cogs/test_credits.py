@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bot.generations.account import CREDITS_FACT
-from bot.generations.repository import GenerationsRepository
 from tests.cogs.conftest import DiscordWorld, text_of
 from tests.cogs.results import made, newest
 
@@ -36,19 +35,32 @@ async def test_ten_entries_each_with_its_picture(discord_world: DiscordWorld) ->
 
 
 async def test_no_more_is_promised_than_the_image_service_has(discord_world: DiscordWorld) -> None:
+    """That it is less than one's own is for everyone to know, how much it is for operators alone."""
     world = discord_world
     bob = world.member("bob")
-    far_ms = world.client.services.generations._clock.now_ms() + 10**9
-
-    async def reading(value: str) -> None:
-        await world.database.write(lambda tx: GenerationsRepository(tx).memory.remember(CREDITS_FACT, value, far_ms))
-
-    before = await world.database.look(lambda tx: GenerationsRepository(tx).memory.fact(CREDITS_FACT))
-    await reading("5")
+    world.rivya.set_credits(5)
+    await world.core.operator.read_again()
     words = await credits_of(world, bob)
-    assert words.startswith("**5 credits left at the image service**, for all servers together")
-    assert "Here you would have 160." in words
-    await reading(before[0] if before is not None else "100000")
+    assert words.startswith("**160 credits left, while the bot's account at the image service lasts**")
+    assert "5 credits" not in words
+    admin = world.member("admin", manage_guild=True)
+    explained = text_of((await world.slash(admin, "quota explain", member=bob)).response)
+    assert "The bot's account at the image service binds, for all servers together" in explained
+    assert "5 credits" not in explained
+    refused = text_of((await world.imagine("too dear", who=bob)).response)
+    assert "more than its account at the image service has free" in refused
+    assert "5 credits" not in refused
+    services, boss = world.client.services, world.member("operator", manage_guild=True)
+    settings = world.settings.model_copy(update={"operator_ids": frozenset({boss.id})})
+    world.client.services = replace(services, settings=settings)
+    try:
+        assert (await credits_of(world, boss)).startswith("**5 credits left at the image service**, for all servers")
+        explained = text_of((await world.slash(boss, "quota explain", member=bob)).response)
+        assert "for all servers together: 5 credits left." in explained
+    finally:
+        world.client.services = services
+    world.rivya.set_credits(1_000_000)
+    await world.core.operator.read_again()
     assert (await credits_of(world, bob)).startswith("**160 credits left** of 160")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import discord
@@ -13,6 +14,7 @@ from simcord import SetupError
 from sqlalchemy import text
 
 from bot.generations.protocols import Notice, NoticeKind
+from bot.generations.repository import GenerationsRepository, GuildLimitsRow
 from bot.ui import operator_ids as ids
 from tests.cogs.conftest import DiscordWorld, labels_of, png, selects_of, text_of
 from tests.cogs.results import filled_in, made, more
@@ -39,7 +41,7 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
 ]
 PRESSES = [
     ids.status(), ids.read_again(), ids.servers(1), ids.books(1), ids.log(1),
-    *(made_of(1) for made_of in (ids.server, ids.allow, ids.pause, ids.resume)),
+    *(made_of(1) for made_of in (ids.server, ids.allow, ids.pause, ids.resume, ids.leave)), ids.do("0" * 16),
 ]  # fmt: skip
 
 
@@ -72,6 +74,15 @@ async def operate(world: DiscordWorld, who: Any, name: str, **options: Any) -> A
 async def said(world: DiscordWorld, who: Any, name: str, **options: Any) -> str:
     answer = await operate(world, who, name, **options)
     assert answer.ephemeral
+    return text_of(answer.response)
+
+
+async def agreed(world: DiscordWorld, who: Any, name: str, **options: Any) -> str:
+    """Give a command that is asked about, and press the first button."""
+    answer = await operate(world, who, name, **options)
+    assert "Nothing has been changed yet." in text_of(answer.response)
+    pressed = await world.click(who, answer.response, labels_of(answer.response)[0])
+    assert "Nothing has been changed yet." not in text_of(answer.response), text_of(pressed.response)
     return text_of(answer.response)
 
 
@@ -177,7 +188,7 @@ async def test_a_servers_own_allowance_takes_the_settings_place(world: DiscordWo
     assert "Without it: 4,000 credits a month, as GUILD_CREDITS_PER_MONTH says." in words
     explained = await world.slash(operator, "quota explain", member=world.alice)
     assert "of 8,000 credits" in text_of(explained.response)
-    await said(world, operator, "allowance", server="here", credits="0")
+    await agreed(world, operator, "allowance", server="here", credits="0")
     refused = await world.imagine("for nothing")
     assert "This server has no credits left." in text_of(refused.response)
     await said(world, operator, "allowance", server="here", credits="default")
@@ -218,7 +229,7 @@ async def test_by_the_form(world: DiscordWorld, operator: Any) -> None:
 
 async def test_a_pause_binds_on_every_path(world: DiscordWorld, operator: Any) -> None:
     message = await made(world, "before the pause", image_1=("cat.png", png()))
-    paused = await said(world, operator, "pause", server="here", reason="being looked at")
+    paused = await agreed(world, operator, "pause", server="here", reason="being looked at")
     assert "**Paused**" in paused
     assert "being looked at" in paused
 
@@ -251,6 +262,7 @@ async def test_a_pause_by_the_buttons(world: DiscordWorld, operator: Any) -> Non
     answer = await operate(world, operator, "server", server="here")
     form = await world.click(operator, answer.response, "Pause")
     await world.submit(operator, form, reason="")
+    await world.click(operator, answer.response, "Pause Banana Lovers")
     assert "**Paused**" in text_of(answer.response)
     assert "Banana Lovers" in (await said(world, operator, "status")).split("**Paused** · ")[1]
     assert "paused already" in await said(world, operator, "pause", server="here")
@@ -298,6 +310,65 @@ async def test_servers_are_offered_by_name_and_id(world: DiscordWorld, operator:
     found = await world.autocomplete(operator, "operator pause", "server", str(world.guild.id)[:12])
     assert str(world.guild.id) in [one["value"] for one in found]
     assert "I don't know that server." in await said(world, operator, "server", server="nowhere")
+
+
+async def test_what_is_offered_asks_for_what_is_shown_alone(
+    world: DiscordWorld, operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many servers there are, and however much was spent in them: it is asked with each key."""
+    guilds = [world.new_guild(f"Crowd {number:02}") for number in range(40)]
+    gone = 424242424242424242
+
+    async def spend(tx: Any) -> None:
+        rows = GenerationsRepository(tx).operator
+        for guild_id in [guild.id for guild in guilds] + [gone]:
+            paused = (1, "") if guild_id == gone else (None, None)
+            await rows.put_limits(GuildLimitsRow(guild_id, 1, 5, *paused))
+            await tx.execute(
+                text(f"INSERT INTO totals VALUES ('guild', {guild_id}, 0, 8), ('guild', {guild_id}, 1, 8)")
+            )
+
+    await world.database.write(spend)
+    look, asked, rows_read = world.database.look, [], []
+
+    async def counted(work: Any) -> Any:
+        async def seen(tx: Any) -> Any:
+            return await work(_Counting(tx, asked, rows_read))
+
+        return await look(seen)
+
+    # The desk's alone: the engine asks its own questions meanwhile.
+    monkeypatch.setattr(world.client.services.operator, "_database", SimpleNamespace(look=counted))
+    world.catch_up()
+    for typed, shown in (("", 25), ("crowd", 25), ("Crowd 3", 10), ("nowhere", 0), ("424242", 1)):
+        asked.clear()
+        rows_read.clear()
+        found = await world.autocomplete(operator, "operator server", "server", typed)
+        assert len(found) == shown, typed
+        assert len(asked) <= 2, typed
+        assert not [statement for statement in asked if "totals" in statement], typed
+        assert sum(rows_read) <= shown, typed
+    assert [(one["name"], one["value"]) for one in found] == [("Not there any more (paused)", str(gone))]
+    await world.database.write(lambda tx: tx.execute(text("DELETE FROM totals WHERE quarter_ms < 2")))
+
+
+class _Counting:
+    """Stands before a connection, and notes what is asked of it and how many rows it gives."""
+
+    def __init__(self, connection: Any, asked: list[str], rows: list[int]) -> None:
+        self._connection = connection
+        self._asked = asked
+        self._rows = rows
+
+    async def execute(self, statement: Any, values: Any = None) -> Any:
+        found = (await self._connection.execute(statement, values)).freeze()
+        self._asked.append(str(statement))
+        self._rows.append(len(found().all()))
+        return found()
+
+    async def scalar(self, statement: Any, values: Any = None) -> Any:
+        self._asked.append(str(statement))
+        return await self._connection.scalar(statement, values)
 
 
 async def test_in_direct_messages(world: DiscordWorld) -> None:

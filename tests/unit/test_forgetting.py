@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from bot.credits.quota_repository import LogLine, values_of
 from bot.credits.quota_rules import Scope
 from bot.generations.privacy import StillInWork
 from bot.generations.protocols import DeliveryFault
-from bot.generations.quota_changes import GrantChange, RuleChange
+from bot.generations.quota_changes import GrantChange, RuleChange, RuleRemoval, merged
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.ui.house_log import change_words
 from tests.unit.persons import ELSEWHERE, SECRET, documents, files, fill, rows
@@ -99,6 +100,33 @@ async def test_what_admins_set_by_name_stays_in_their_log_without_the_name(world
         ):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 stranger.execute(statement)
+
+
+async def test_a_rule_that_outlived_forgetting_is_removed_without_the_name(world: World) -> None:
+    quotas, request_id = world.core.quotas, await fill(world)
+
+    async def put(user_id: int, event_id: str, **values: Any) -> None:
+        found = await quotas.rule(GUILD, Scope.MEMBER, user_id)
+        change = merged(found.rule if found is not None else None, Scope.MEMBER, user_id, values, "")
+        await quotas.change(GUILD, change, by=99, event_id=event_id)
+
+    async def take_away(user_id: int, event_id: str) -> LogLine:
+        found = await quotas.rule(GUILD, Scope.MEMBER, user_id)
+        assert found is not None
+        removal = RuleRemoval(scope=Scope.MEMBER, subject_id=user_id, before=values_of(found.rule))
+        return (await quotas.change(GUILD, removal, by=99, event_id=event_id)).line
+
+    await put(BOB, "his", running=1)
+    await put(ALICE, "hers, perhaps at the same moment", running=1)
+    await world.core.privacy.forget(ALICE, with_messages=False)
+    nobody = (await world.view(request_id)).user_id
+    assert (await take_away(ALICE, "hers goes")).subject_id == nobody
+    assert (await take_away(BOB, "his goes")).subject_id == BOB, "he did not ask for it"
+    assert set(await traces(world)) == {"reports.reason"}
+    assert (await world.audit()).findings == ()
+    # Whoever is named anew is known again.
+    await put(ALICE, "anew", running=2)
+    assert (await take_away(ALICE, "that goes")).subject_id == ALICE
 
 
 async def test_a_ban_that_stands_outlives_forgetting_and_goes_when_it_ends(world: World) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from bot.credits.audit import audit
 from bot.credits.quotas import QuotaExceeded
-from bot.generations.operator_desk import Allowance, DeskRefused, Outlook, outlook_of
+from bot.generations.operator_desk import Allowance, DeskRefused
 from bot.generations.operator_news import AT_ONCE, Threshold
+from bot.generations.outlook import Outlook, outlook_of
 from bot.generations.protocols import DeliveryFault, NoticeKind
 from bot.generations.refusals import ServerPaused, ServicePaused
 from bot.generations.repository import GenerationsRepository
@@ -385,6 +386,36 @@ async def test_whoever_can_not_be_reached_holds_up_nobody_else(worlds: Worlds) -
         await world.until(lambda: told(worlds) == [(72, NoticeKind.OPENED)])
 
 
+@pytest.mark.parametrize("error", [OSError("the network is down"), KeyError("a mistake of ours")])
+async def test_an_unforeseen_error_holds_up_nobody_else_and_loses_nothing(worlds: Worlds, error: Exception) -> None:
+    worlds.rivya.set_credits(150)
+    errors = {71: error}
+    worlds.discord.break_operator = lambda user_id, _notice: errors.get(user_id)
+    async with worlds.open(low_credits_days="", **OPERATORS) as world:
+        await world.until(lambda: told(worlds) == [(72, NoticeKind.LOW)])
+        await world.pass_time(300, step_s=5)
+        tries = [user_id for user_id, _ in worlds.discord.operator_tries]
+        assert (tries.count(72), tries.count(71)) == (1, 4)  # at once, and after 30, 60 and 120 seconds more
+        errors.clear()
+        await world.pass_time(300, step_s=5)
+        await world.until(lambda: told(worlds) == [(72, NoticeKind.LOW), (71, NoticeKind.LOW)])
+        assert len({nonce for _, nonce in worlds.discord.operator_tries}) == 2
+
+
+async def test_news_that_can_not_be_told_by_a_mistake_of_ours_holds_up_no_other_news(worlds: Worlds) -> None:
+    worlds.rivya.set_credits(150)
+    worlds.discord.break_operator = lambda _, notice: KeyError("free") if notice.kind is NoticeKind.LOW else None
+    async with worlds.open(low_credits_days="", operator_ids="71") as world:
+        await world.until(lambda: worlds.discord.operator_tries)
+        worlds.rivya.revoke_key()
+        await world.core.operator.read_again()
+        await world.pass_time(60, step_s=5)
+        await world.until(lambda: told(worlds) == [(71, NoticeKind.CLOSED)])
+        worlds.discord.break_operator = lambda _user, _notice: None
+        await world.pass_time(300, step_s=5)
+        await world.until(lambda: told(worlds) == [(71, NoticeKind.CLOSED), (71, NoticeKind.LOW)])
+
+
 async def test_who_is_no_operator_any_more_is_told_nothing(worlds: Worlds) -> None:
     worlds.rivya.set_credits(150)
     worlds.discord.refuse_operator = {71: DeliveryFault.TRANSIENT, 72: DeliveryFault.TRANSIENT}.get
@@ -438,6 +469,9 @@ async def test_no_question_of_the_desk_walks_through_what_was_ever_used(worlds: 
         await rows.desk(day_ms=1, week_ms=0)
         await rows.used_by_guild(0)
         await rows.used_by(1, 0)
+        await rows.in_server(1)
+        await rows.limits_of([1, 2])
+        await rows.knows(1)
         await rows.open_notices(1, limit=5)
         await rows.of_event("x")
         plan = await plan_of(tx, seen)

@@ -12,12 +12,13 @@ from typing import Any
 
 import bot.ui
 from bot.ui.text import units
+from tests.ui_gallery import files_of
 from tests.ui_limits import BUTTON, GALLERY, SELECT, texts, walk
 from tests.ui_samples_all import ALL, USUAL, drawn
 
 THUMBNAIL, FILE = 11, 13
 DANGER = 4
-TAKES_AWAY = ("Delete", "Remove", "Empty", "Don't post")
+TAKES_AWAY = ("Delete", "Remove", "Empty", "Don't post", "Pause", "Lower")
 
 
 def _parts(name: str) -> Iterator[dict[str, Any]]:
@@ -34,6 +35,16 @@ def test_every_picture_has_alt_text() -> None:
             assert units(item["description"]) <= 1024, name
         pictures += len(shown)
     assert pictures > 100
+
+
+def test_every_card_can_be_photographed_with_its_files() -> None:
+    attached = 0
+    for name in ALL:
+        for file in files_of(ALL[name]):
+            is_text = file.filename.endswith((".txt", ".csv"))
+            assert file.fp.read().startswith(b"\x89PNG") is not is_text, name
+            attached += 1
+    assert attached > 100
 
 
 def test_every_control_says_in_words_what_it_does() -> None:

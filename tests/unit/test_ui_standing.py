@@ -84,19 +84,41 @@ def test_what_there_is_no_room_for_is_counted_and_never_what_binds() -> None:
     assert len(words) > 3500
 
 
-def test_the_operator_s_day_and_the_image_service_where_they_are_tighter() -> None:
-    found = situation(*RULES)  # 32 left
-    day = replace(found, account=replace(found.account, used_credits=15_990))
+def test_all_servers_together_where_they_have_less_without_the_number() -> None:
+    found = situation(EVERYONE)  # 12 left
+    day = replace(found, account=replace(found.account, used_credits=15_993))
     words = said(day)
-    assert words.startswith(f"**<@{ALICE}> has 10 credits left here.**")
-    assert "What the bot's operator allows all servers together binds: 10 credits left today, resets <t:" in words
+    assert words.startswith(f"**<@{ALICE}> has 12 credits left here by this server's rules.**")
+    assert (
+        "The bot's budget for today binds, for all servers together: less than that is left of it. It begins anew <t:"
+    ) in words
+    assert "7 credits" not in words
     assert marked(words) == []
     words = said(day, provider_left_credits=5)
+    assert "The bot's account at the image service binds, for all servers together: less than that is left" in words
+    assert "5 credits" not in words
+    assert "Whoever runs the bot can refill it." in words
+    free = replace(situation(Rule(Scope.MEMBER, ALICE, period=Period.NONE)), ceilings=())
+    words = said(free, provider_left_credits=4711)
+    assert words.startswith(f"**<@{ALICE}> has no limit on credits here by this server's rules.**")
+    assert "at the image service binds, for all servers together. Whoever runs the bot can refill it." in words
+    assert "4711" not in words.replace(",", "")
+    assert said(found, provider_left_credits=12).startswith(f"**<@{ALICE}> has 12 credits left here.**")
+    assert "all servers" not in said(found, provider_left_credits=12)
+    used_up = said(found, provider_left_credits=-3)
+    assert used_up.startswith(f"**<@{ALICE}> has no credits left here.**")
+    assert "for all servers together: it is used up." in used_up
+
+
+def test_operators_see_how_much_all_servers_together_have() -> None:
+    found = situation(*RULES)  # 32 left
+    day = replace(found, account=replace(found.account, used_credits=15_990))
+    words = said(day, numbers=True)
+    assert words.startswith(f"**<@{ALICE}> has 10 credits left here.**")
+    assert "The bot's budget for today binds, for all servers together: 10 credits left. It begins anew <t:" in words
+    words = said(day, provider_left_credits=5, numbers=True)
     assert words.startswith(f"**<@{ALICE}> has 5 credits left here.**")
-    assert "The image service binds: the account that pays for all servers has 5 credits left there." in words
-    assert said(found, provider_left_credits=32).startswith(f"**<@{ALICE}> has 32 credits left here.**")
-    assert "all servers" not in said(found, provider_left_credits=32)
-    assert said(found, provider_left_credits=-3).startswith(f"**<@{ALICE}> has no credits left here.**")
+    assert "The bot's account at the image service binds, for all servers together: 5 credits left." in words
 
 
 def test_who_is_shut_out_is_told_first() -> None:

@@ -16,6 +16,7 @@ from bot.generations.repository.operator import (
     NoticeRow,
     OperatorLogRow,
     OperatorQueries,
+    ServerWorkRow,
 )
 from bot.generations.repository.personal import PersonalQueries
 from bot.generations.repository.pictures import PictureQueries, PictureRow
@@ -59,6 +60,7 @@ __all__ = [
     "ReportState",
     "RequestRow",
     "RulesRow",
+    "ServerWorkRow",
     "StyleRow",
     "TrayRow",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy import String, bindparam, cast, delete, func, insert, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from bot.generations.repository.base import Queries, Row
@@ -17,6 +17,16 @@ from bot.storage.request_tables import pictures
 
 _LIMITS = select(guild_limits).where(guild_limits.c.guild_id == bindparam("which_guild"))
 _PAUSED = select(guild_limits.c.paused_at_ms).where(guild_limits.c.guild_id == bindparam("which_guild"))
+_LIMITS_OF = select(guild_limits).where(guild_limits.c.guild_id.in_(bindparam("among", expanding=True)))
+_LIMITS_LIKE = (
+    select(guild_limits)
+    .where(cast(guild_limits.c.guild_id, String).contains(bindparam("digits", type_=String)))
+    .limit(bindparam("most"))
+)
+_KNOWN = text(
+    "SELECT EXISTS (SELECT 1 FROM guild_limits WHERE guild_id = :guild_id) "
+    "OR EXISTS (SELECT 1 FROM totals WHERE scope = 'guild' AND subject_id = :guild_id)"
+)
 _LOG_OF_EVENT = select(operator_log).where(operator_log.c.event_id == bindparam("event"))
 _OPEN_NOTICES = (
     select(operator_notices)
@@ -31,6 +41,16 @@ _WAITING_WHERE_PAUSED = select(pictures).where(
         "pictures.request_id IN (SELECT r.id FROM requests r JOIN guild_limits l ON l.guild_id = r.guild_id "
         "WHERE l.paused_at_ms IS NOT NULL AND r.id = pictures.request_id)"
     ),
+)
+_IN_SERVER = text(
+    """
+    SELECT count(DISTINCT CASE WHEN pictures.state = 'held' THEN r.id END) AS waiting_requests,
+      coalesce(sum(pictures.state = 'held'), 0) AS waiting,
+      coalesce(sum(CASE WHEN pictures.state = 'held' THEN pictures.price_credits END), 0) AS waiting_credits,
+      coalesce(sum(pictures.state != 'held'), 0) AS submitted
+    FROM pictures JOIN requests r ON r.id = pictures.request_id
+    WHERE pictures.state NOT IN ('fetched', 'failed', 'cancelled', 'lost') AND r.guild_id = :guild_id
+    """
 )
 
 # What each server has used since a time. From one server to the next by the key, not through all that was ever used.
@@ -111,6 +131,16 @@ class GuildLimitsRow(Row):
 
 
 @dataclass(frozen=True, slots=True)
+class ServerWorkRow(Row):
+    """What is in work for a server: what waits goes back when it is paused, what was submitted goes on."""
+
+    waiting_requests: int
+    waiting: int
+    waiting_credits: int
+    submitted: int
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorLogRow(Row):
     """A change at the desk. ``value_before`` and ``value_after`` are JSON of what the server was allowed."""
 
@@ -181,6 +211,18 @@ class OperatorQueries(Queries):
         """Return all servers for which something was set."""
         return await self._all(GuildLimitsRow, select(guild_limits))
 
+    async def limits_of(self, guild_ids: Collection[int]) -> list[GuildLimitsRow]:
+        """Return what was set for these servers."""
+        return await self._all(GuildLimitsRow, _LIMITS_OF, among=list(guild_ids))
+
+    async def limits_like(self, digits: str, *, limit: int) -> list[GuildLimitsRow]:
+        """Return what was set for servers whose ids contain ``digits``."""
+        return await self._all(GuildLimitsRow, _LIMITS_LIKE, digits=digits, most=limit)
+
+    async def knows(self, guild_id: int) -> bool:
+        """Tell whether something was ever set for a server, or used in it."""
+        return bool(await self._count(_KNOWN, guild_id=guild_id))
+
     async def is_paused(self, guild_id: int) -> bool:
         """Tell whether a server is paused."""
         return await self._connection.scalar(_PAUSED, {"which_guild": guild_id}) is not None
@@ -194,6 +236,13 @@ class OperatorQueries(Queries):
     async def waiting_where_paused(self) -> list[PictureRow]:
         """Return the pictures that wait in paused servers and were not submitted."""
         return await self._all(PictureRow, _WAITING_WHERE_PAUSED)
+
+    async def in_server(self, guild_id: int) -> ServerWorkRow:
+        """Return what is in work for a server."""
+        found = await self._one(ServerWorkRow, _IN_SERVER, guild_id=guild_id)
+        if found is None:
+            raise AssertionError("sums make one row")
+        return found
 
     # --- the log ---
 

@@ -120,6 +120,8 @@ async def operating(tour: Tour) -> None:
     await tour.form("form-allowance")
     await page.press("Pause", within="8,000")
     await tour.form("form-pause")
+    await tour.slash(demo.ada, "operator pause", server=guild, reason="A wave of new accounts")
+    await tour.private("operator-pause", "Pause Banana Lovers?", "Leave it as it is")
     low = {"free_credits": 700, "days_left": 2.6, "pace_credits_per_day": 270.0, "pace_days": 7}
     await tour.card("operator-low", operator_notice_card(Notice(NoticeKind.LOW, 0, low)))
 
