@@ -375,13 +375,15 @@ class Engine:
         while True:
             self._paused.clear()
             try:
-                waiting = await self._database.look(
-                    lambda tx: GenerationsRepository(tx).operator.waiting_where_paused()
-                )
-                await self._give_back(waiting, ServerPaused)
+                await self.give_back_where_paused()
             except Exception:  # what was left is turned down when its turn comes
                 log.exception("pauses.unwatched")
             await self._paused.wait()
+
+    async def give_back_where_paused(self) -> None:
+        """Give back what was not submitted in servers that the operator has paused; returns when it is done."""
+        waiting = await self._database.look(lambda tx: GenerationsRepository(tx).operator.waiting_where_paused())
+        await self._give_back(waiting, ServerPaused)
 
     async def _give_back(self, waiting: Sequence[PictureRow], error: Callable[[], BotError]) -> None:
         for picture in waiting:
