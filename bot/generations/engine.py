@@ -20,7 +20,7 @@ from bot.generations.erasing import Eraser
 from bot.generations.house_log import HouseLog
 from bot.generations.operator_news import OperatorNews
 from bot.generations.painter import Painter
-from bot.generations.places import INTERNAL_WAITS_S, MACHINE_PATIENCE_S, MACHINE_WAIT_S, InternalError, Places
+from bot.generations.places import INTERNAL_WAITS_S, MACHINE_PATIENCE_S, InternalError, Places
 from bot.generations.precedence import Precedence
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Voided
 from bot.generations.references import ReferenceStage
@@ -28,6 +28,7 @@ from bot.generations.refusals import ServerPaused
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.repository.requests import VOID_NEWS_S
 from bot.generations.service import Generations
+from bot.generations.stages import MACHINE_WAIT_S
 from bot.generations.states import PictureState, RequestState, SourceKind
 from bot.generations.tray import Tray
 from bot.generations.upkeep import Upkeep

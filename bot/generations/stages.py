@@ -36,6 +36,9 @@ from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
 
+MACHINE_WAIT_S = 15.0
+"""Between two tries while the disk is full or the database can't be written to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:

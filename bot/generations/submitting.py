@@ -5,6 +5,9 @@ key, only while the provider can be trusted to remember the key (``trust_s`` fro
 same API key, since it may not know it under another one; after that the picture is *unknown* and is never sent again. A
 new key is used only after a refusal that certainly had no effect, and only when no earlier call under the old key was
 left unanswered.
+
+What the provider has answered is never thrown away either: while the disk or the database can't take it, the *write* is
+repeated, not the order. To order again would turn what is known into a doubt, and end as a loss.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ from contextlib import asynccontextmanager
 
 import structlog
 
+from bot.clock import wait_for_event
+from bot.errors import is_of_the_machine
 from bot.generations.refusals import ServerPaused
 from bot.generations.repository import AttemptRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import (
     WRITE_OFF_AFTER_S,
     after_change,
 )
-from bot.generations.stages import Endings, Stage, Tools, backoff
+from bot.generations.stages import MACHINE_WAIT_S, Endings, Stage, Tools, backoff
 from bot.generations.states import FailureCode, PictureState
 from bot.generations.values import Trouble
 from bot.rivya import (
@@ -33,9 +38,12 @@ from bot.rivya import (
     ValidationFailed,
     from_code,
 )
-from bot.storage import Connection
+from bot.storage import Connection, Work
 
 log = structlog.get_logger(__name__)
+
+STOPPING_WAIT_S = 1.0
+"""Between two tries to write down an answer once a stop is asked for: its grace is short."""
 
 
 class Submitting(Stage):
@@ -176,6 +184,22 @@ class Submitting(Stage):
             raise AssertionError(f"{picture_id} is submitting without an attempt")
         return attempt
 
+    async def _write_down(self, picture: PictureRow, attempt: AttemptRow, work: Work[None]) -> None:
+        """Store what the provider has answered, however long the machine does not take it: only we know of it."""
+        while True:
+            try:
+                await self._database.write(work)
+            except Exception as error:
+                if not is_of_the_machine(error):
+                    raise
+                log.warning("picture.answer_unwritten", picture_id=picture.id, attempt=attempt.number, error=str(error))
+                if self._stopping.is_set():
+                    await self._clock.sleep(STOPPING_WAIT_S)
+                else:
+                    await wait_for_event(self._clock, self._stopping, MACHINE_WAIT_S)
+            else:
+                return
+
     async def _submitted(self, request: RequestRow, picture: PictureRow, attempt: AttemptRow, task: Task) -> None:
         now_ms = self._clock.now_ms()
 
@@ -192,7 +216,7 @@ class Submitting(Stage):
             )
             await rows.attempts.end(picture.id, attempt.number, task.id, now_ms)
 
-        await self._database.write(work)
+        await self._write_down(picture, attempt, work)
         self._account.worked()
         await self._notes.trouble(request.id, None)
         if not self._catalogue.has_learned(request.model, request.resolution):
@@ -210,7 +234,7 @@ class Submitting(Stage):
             await rows.pictures.move(picture.id, {PictureState.SUBMITTING}, PictureState.HELD)
             await rows.attempts.end(picture.id, attempt.number, error.code, now_ms)
 
-        await self._database.write(back)
+        await self._write_down(picture, attempt, back)
         patient = now_ms - begun_ms < self._patience.submit_s * 1000
         stale = isinstance(error, ValidationFailed) and patient
         if stale and await self._references.renew(request, attempt.committed_at_ms):
