@@ -288,9 +288,12 @@ class Engine:
             found = {picture.request_id: await rows.requests.get(picture.request_id) for picture in due}
         for picture in due:
             request = found[picture.request_id]
-            structlog.contextvars.bind_contextvars(request_id=picture.request_id)
-            if await self._painter.look_again(picture) and request is not None:
-                self._places.hand_on(request, await self._reread(picture), ready=True)
+            with structlog.contextvars.bound_contextvars(request_id=picture.request_id):
+                try:
+                    if await self._painter.look_again(picture) and request is not None:
+                        self._places.hand_on(request, await self._reread(picture), ready=True)
+                except Exception:  # one that is in trouble must not keep the others from their end
+                    log.exception("picture.not_looked_at", picture_id=picture.id)
 
     async def _look_around(self) -> None:
         """Pick up what nobody works on: its command was cancelled before it could acknowledge, or to wake us."""

@@ -7,6 +7,7 @@ import pytest
 from bot.generations.refusals import ServicePaused
 from bot.generations.states import DeliveryState, PictureState, RequestState
 from bot.sandbox.rivya_faults import Fault, FaultKind
+from bot.storage import Connection
 from tests.clocks import TestClock
 from tests.world import World, Worlds
 
@@ -26,6 +27,13 @@ async def told(world: World, request_id: str, state: PictureState) -> str:
     await world.until_delivery(request_id, DeliveryState.SHOWN)
     await world.until_idle()
     return world.discord.posts[-1].words
+
+
+async def change(world: World, statement: str) -> None:
+    async def work(tx: Connection) -> None:
+        await tx.exec_driver_sql(statement)
+
+    await world.database.write(work)
 
 
 # --- the create call ---
@@ -130,6 +138,36 @@ async def test_a_late_picture_is_captured_and_edited_in(worlds: Worlds) -> None:
         await world.until_idle()
         await world.check_one_picture(request_id)
         assert len(worlds.discord.posts) == 2
+
+
+async def test_an_answer_that_can_not_be_handled_keeps_neither_the_place_nor_the_credits(worlds: Worlds) -> None:
+    """The database refuses what the answer says; it might be anything of ours that fails at it each time."""
+    async with worlds.open() as world:
+        await change(
+            world,
+            "CREATE TRIGGER refused BEFORE UPDATE OF state ON pictures WHEN NEW.state = 'fetching' "
+            "BEGIN SELECT RAISE(ABORT, 'as the test wants it'); END",
+        )
+        request_id = await world.imagine()
+        await world.until_state(request_id, PictureState.PAINTING)
+        await world.until(lambda: worlds.rivya.books.total_charged)
+        await world.pass_time(3600, step_s=30)
+        await told(world, request_id, PictureState.OVERDUE)
+        assert world.core.engine.idle
+        worlds.rivya.faults.add(LOST_AFTER)
+        other = await world.imagine("another one, that is never heard of again")
+        await world.until(lambda: len(worlds.rivya.books.tasks) == 2)
+        await world.pass_time(HOUR_S)
+        await world.until_state(other, PictureState.UNKNOWN)
+
+        await world.pass_time(26 * HOUR_S, step_s=600)
+        await world.until_state(other, PictureState.LOST)
+        await world.check_books(charged=0, loss=16)
+        await change(world, "DROP TRIGGER refused")
+        await world.pass_time(7 * HOUR_S, step_s=600)
+        words = await told(world, request_id, PictureState.FETCHED)
+        assert "free" in words
+        await world.check_books(charged=0, loss=16)
 
 
 async def test_after_a_day_a_late_picture_is_free(worlds: Worlds) -> None:
