@@ -97,6 +97,8 @@ class Places:
 
     async def give(self) -> None:
         """Give places to those who wait, for ever."""
+        for picture_id in self._queue.taken - self._driving.keys():  # an error came between the two, and ended us
+            self._queue.done(picture_id)
         while True:
             self._freed.clear()
             while self._queue.running < self._max_running and (ticket := self._queue.pop()) is not None:
