@@ -13,6 +13,7 @@ repeated, not the order. To order again would turn what is known into a doubt, a
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -56,6 +57,8 @@ class Submitting(Stage):
         self._stopping = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._sent_s: dict[str, float] = {}
+        """By key: when it was first sent, by the clock that nobody sets."""
 
     async def stop(self) -> None:
         """Start no further create call, and return when those on their way are answered and stored."""
@@ -72,7 +75,7 @@ class Submitting(Stage):
         spec = self._catalogue.get(request.model)
         body = spec.body(request.prompt, request.chosen, urls, picture.id)
         number = picture.attempt + 1
-        now_ms = self._clock.now_ms()
+        now_ms, steady_s = self._clock.now_ms(), self._clock.monotonic_s()
 
         attempt = AttemptRow(
             picture_id=picture.id,
@@ -108,13 +111,16 @@ class Submitting(Stage):
                 return
             log.info("picture.submitting", picture_id=picture.id, attempt=number)
             self._changed(request.id)
+            self._sent_s[attempt.idempotency_key] = steady_s
             await self._send(request, picture, attempt, begun_ms, answered_before=True)
+            self._sent_s.pop(attempt.idempotency_key, None)
 
     async def resume(self, request: RequestRow, picture: PictureRow, begun_ms: int) -> None:
         """Go on with an attempt that was committed before a crash: it may have been sent."""
         async with self._creation():
             attempt = await self._attempt(picture.id, picture.attempt)
             await self._send(request, picture, attempt, begun_ms, answered_before=False)
+            self._sent_s.pop(attempt.idempotency_key, None)
 
     @asynccontextmanager
     async def _creation(self) -> AsyncIterator[None]:
@@ -143,9 +149,7 @@ class Submitting(Stage):
         doubtful = not answered_before
         waits = backoff(self._rng, first_s=1.0, cap_s=8.0)
         while True:
-            first_sent_ms = attempt.first_sent_at_ms or attempt.committed_at_ms
-            trusted_until_ms = first_sent_ms + self._patience.trust_s * 1000
-            if doubtful and self._clock.now_ms() >= trusted_until_ms:
+            if doubtful and self._age_s(attempt) >= self._patience.trust_s:
                 await self._give_up_knowing(request, picture, attempt, FailureCode.CREATE_UNKNOWN)
                 return
             try:
@@ -177,6 +181,18 @@ class Submitting(Stage):
             else:
                 await self._submitted(request, picture, attempt, task)
                 return
+
+    def _age_s(self, attempt: AttemptRow) -> float:
+        """Return how long ago an attempt was first sent: by the wall clock, yet never less than we saw go by.
+
+        Setting the wall clock back does not make the provider remember a key for longer. One that was sent in the
+        future, and not by this process, was sent nobody knows when.
+        """
+        steady_s = self._clock.monotonic_s()
+        by_wall_s = (self._clock.now_ms() - (attempt.first_sent_at_ms or attempt.committed_at_ms)) / 1000
+        known_s = by_wall_s if by_wall_s >= 0 else math.inf
+        sent_s = self._sent_s.setdefault(attempt.idempotency_key, steady_s - known_s)
+        return max(by_wall_s, steady_s - sent_s)
 
     async def _attempt(self, picture_id: str, number: int) -> AttemptRow:
         attempt = await self._database.look(lambda tx: GenerationsRepository(tx).attempts.get(picture_id, number))

@@ -113,6 +113,29 @@ async def test_the_body_that_is_repeated_is_the_same_to_the_byte(worlds: Worlds)
         assert task.prompt == "ein Löwe\n„naïve“ 🦁"
 
 
+async def test_a_wall_clock_that_is_set_back_prolongs_no_trust(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(LOST_AFTER)
+    async with worlds.open(idempotency_trust_s=50) as world:
+        request_id = await world.imagine()
+        await world.until(lambda: worlds.rivya.books.tasks)
+        world.clock.set_back(HOUR_S)
+        world.clock.advance(51)  # of the hour and more until the wall clock says so
+        assert "never sent twice" in await told(world, request_id, PictureState.UNKNOWN)
+
+
+async def test_what_was_sent_in_the_future_is_trusted_no_more(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(LOST_AFTER)
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until(lambda: worlds.rivya.books.tasks)
+        await world.crash()
+    before = len(sent_keys(worlds))
+    world.clock.set_back(HOUR_S)
+    async with worlds.open() as world:
+        await told(world, request_id, PictureState.UNKNOWN)
+    assert len(sent_keys(worlds)) == before
+
+
 # --- late pictures ---
 
 
