@@ -111,12 +111,18 @@ class Stage:
 class Endings(Stage):
     """How a picture ends without bytes."""
 
-    async def fail(self, picture_id: str, before: set[PictureState], error: BotError) -> bool:
-        """End a picture that was certainly not made; its credits go back. Tells whether it was in such a state."""
+    async def fail(
+        self, picture_id: str, before: set[PictureState], error: BotError, *, taken_credits: int = 0
+    ) -> bool:
+        """End a picture that was certainly not made; its credits go back. Tells whether it was in such a state.
+
+        One that was written off as late is a loss of ``taken_credits`` only: what the provider took nevertheless.
+        """
         now_ms = self._clock.now_ms()
         provider_id = error.request_id if isinstance(error, RivyaError) else None
-        ended = await self._database.write(
-            lambda tx: end_without_picture(
+
+        async def work(tx: Connection) -> PictureRow | None:
+            ended = await end_without_picture(
                 tx,
                 picture_id,
                 before,
@@ -125,7 +131,11 @@ class Endings(Stage):
                 failure_code=error.code,
                 provider_request_id=provider_id,
             )
-        )
+            if ended is not None and ended.task_id is not None:
+                await Ledger(tx, now_ms).correct_loss(taken_credits, picture_id=picture_id, reason="failed after all")
+            return ended
+
+        ended = await self._database.write(work)
         if ended is not None:
             if isinstance(error, RivyaError) and error.account_problem:
                 self._account.close(error, needed_credits=ended.price_credits)

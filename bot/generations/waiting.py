@@ -102,7 +102,12 @@ class Waiting(Stage):
     async def _ended(self, request: RequestRow, picture: PictureRow, task: Task) -> bool:
         """Store it when the task has ended; tells whether it has."""
         if task.status is TaskStatus.FAILED:
-            await self._endings.fail(picture.id, {PictureState.PAINTING, PictureState.OVERDUE}, task.failure())
+            await self._endings.fail(
+                picture.id,
+                {PictureState.PAINTING, PictureState.OVERDUE},
+                task.failure(),
+                taken_credits=task.charged_credits or 0,
+            )
             return True
         if task.status is not TaskStatus.SUCCEEDED:
             return False

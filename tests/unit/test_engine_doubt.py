@@ -163,6 +163,34 @@ async def test_a_late_picture_is_captured_and_edited_in(worlds: Worlds) -> None:
         assert len(worlds.discord.posts) == 2
 
 
+async def test_a_late_picture_that_fails_after_its_day_is_no_loss(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=30 * HOUR_S))
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_FAILS))
+    async with worlds.open() as world:
+        request_id = await late(world)
+        await world.pass_time(25 * HOUR_S, step_s=600)
+        await world.until(lambda: world.operator("loss"))
+        await world.check_books(charged=0, loss=8)
+        await world.pass_time(14 * HOUR_S, step_s=600)
+        await told(world, request_id, PictureState.FAILED)
+        assert worlds.rivya.books.total_charged == 0
+        await world.check_books(charged=0, loss=0)
+        assert await world.left() == 160
+
+
+async def test_the_loss_of_a_late_picture_that_comes_after_its_day_is_what_was_taken(worlds: Worlds) -> None:
+    worlds.rivya.variants.final_credits["nano-banana-pro", "1K"] = 6
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=30 * HOUR_S))
+    async with worlds.open() as world:
+        request_id = await late(world)
+        await world.pass_time(25 * HOUR_S, step_s=600)
+        await world.until(lambda: world.operator("loss"))
+        await world.check_books(charged=0, loss=8)
+        await world.pass_time(14 * HOUR_S, step_s=600)
+        await told(world, request_id, PictureState.FETCHED)
+        await world.check_books(charged=0, loss=worlds.rivya.books.total_charged)
+
+
 async def test_an_answer_that_can_not_be_handled_keeps_neither_the_place_nor_the_credits(worlds: Worlds) -> None:
     """The database refuses what the answer says; it might be anything of ours that fails at it each time."""
     async with worlds.open() as world:
