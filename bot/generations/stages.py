@@ -14,6 +14,7 @@ from bot.credits.ledger import Ledger
 from bot.errors import BotError
 from bot.generations.account import ProviderAccount
 from bot.generations.notes import Notes
+from bot.generations.operator_news import note_doubted_price
 from bot.generations.precedence import Precedence
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
@@ -99,13 +100,26 @@ class Stage:
         self._changed = tools.changed
 
     async def _learn(self, request: RequestRow, taken: int | None) -> None:
-        if not taken or not self._catalogue.learn_price(request.model, request.resolution, taken):
+        """Correct the price by what an answer said was ``taken``; what can't be believed is told to the operators."""
+        model, resolution, catalogue = request.model, request.resolution, self._catalogue
+        if not taken:
             return
-        base = self._catalogue.get(request.model).base_credits
-        price = LearnedPrice(request.model, request.resolution, taken, base)
+        doubted = catalogue.doubted_credits(model, resolution)
         now_ms = self._clock.now_ms()
-        await self._database.write(lambda tx: GenerationsRepository(tx).memory.learn_price(price, now_ms))
-        log.warning("price.learned", model=request.model, resolution=request.resolution, price_credits=taken)
+        spec = catalogue.get(model)
+        if catalogue.learn_price(model, resolution, taken, said_by=request.id):
+            price = LearnedPrice(model, resolution, catalogue.price_credits(model, resolution), spec.base_credits)
+            await self._database.write(lambda tx: GenerationsRepository(tx).memory.learn_price(price, now_ms))
+            log.warning("price.learned", model=model, resolution=resolution, price_credits=price.credits)
+        elif catalogue.doubted_credits(model, resolution) not in {None, doubted}:
+            said = {
+                "label": spec.label,
+                "resolution": resolution,
+                "taken_credits": taken,
+                "price_credits": catalogue.price_credits(model, resolution),
+            }
+            await self._database.write(lambda tx: note_doubted_price(tx, said, now_ms))
+            log.error("price.doubted", model=model, resolution=resolution, taken_credits=taken)
 
 
 class Endings(Stage):

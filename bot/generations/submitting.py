@@ -235,8 +235,12 @@ class Submitting(Stage):
         await self._write_down(picture, attempt, work)
         self._account.worked()
         await self._notes.trouble(request.id, None)
-        if not self._catalogue.has_learned(request.model, request.resolution):
-            await self._learn(request, task.reserved_credits)  # what is finally taken decides, once it is known
+        reserved = task.reserved_credits or 0
+        # What is finally taken decides, once it is known; what is hard to believe waits for that.
+        if not self._catalogue.has_learned(request.model, request.resolution) and self._catalogue.is_plausible(
+            request.model, reserved
+        ):
+            await self._learn(request, reserved)
         log.info("picture.submitted", picture_id=picture.id, task_id=task.id, reserved_credits=task.reserved_credits)
         self._changed(request.id)
 
