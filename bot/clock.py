@@ -11,7 +11,11 @@ class Clock(Protocol):
     """Where time comes from."""
 
     def now_ms(self) -> int:
-        """Milliseconds since the Unix epoch, UTC."""
+        """Milliseconds since the Unix epoch, UTC. It may be set, forward and back."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment of this process's life; it only ever grows."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -25,6 +29,10 @@ class SystemClock:
     def now_ms(self) -> int:
         """Milliseconds since the Unix epoch, UTC."""
         return time.time_ns() // 1_000_000
+
+    def monotonic_s(self) -> float:
+        """Seconds since some moment of this process's life; it only ever grows."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds``."""

@@ -2,7 +2,10 @@
 
 ``/healthz``  200 while the process works: the event loop turns and the database answers. 503 is a reason to restart it.
 ``/readyz``   200 while people can be served: also the database and the disk take what is written, Discord is connected,
-              and the account at the provider answers and can be used. 503 while the bot stops.
+              the account at the provider answers and can be used, every task of the engine lives, and no request is
+              stuck. 503 while the bot stops.
+
+A task of the engine that an error has ended begins again by itself, and its work is in the rows: no reason to restart.
 
 Both answer with JSON that says which part is how; neither holds a secret or a name.
 """
@@ -10,7 +13,7 @@ Both answer with JSON that says which part is how; neither holds a secret or a n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -42,7 +45,7 @@ class Gateway(Protocol):
 
 
 class Health:
-    """Looks at each part; every look is bounded in time."""
+    """Looks at each part; every look is bounded in time. ``down`` names the engine's tasks that do not live."""
 
     def __init__(
         self,
@@ -52,6 +55,7 @@ class Health:
         gateway: Gateway,
         store: FileStore,
         clock: Clock,
+        down: Callable[[], Sequence[str]],
         disk_reserve_bytes: int = 0,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -60,6 +64,7 @@ class Health:
         self._gateway = gateway
         self._store = store
         self._clock = clock
+        self._down = down
         self._room_bytes = disk_reserve_bytes + RESULT_ROOM_BYTES
         self._stopping = stopping
         self._writing: asyncio.Task[None] | None = None
@@ -83,10 +88,12 @@ class Health:
         parts["discord"] = "ok" if self._gateway.is_connected() else "not connected"
         parts["account"] = self._account.closed_code or self._account.unread_code or "ok"
         parts["disk"] = await asyncio.to_thread(self._disk)
+        down = self._down()
+        parts["engine"] = f"down: {', '.join(down)}" if down else "ok"
         stopping = self._stopping()
         parts["stopping"] = stopping
-        well = all(parts[name] == "ok" for name in ("database", "discord", "account", "disk"))
-        return well and not stopping, parts
+        well = all(parts[name] == "ok" for name in ("database", "discord", "account", "disk", "engine"))
+        return well and not parts.get("stuck") and not stopping, parts
 
     async def _writable(self) -> bool:
         # By writing: a database that is locked, read-only or on a full disk reads as well as ever.

@@ -136,6 +136,7 @@ async def _run(settings: Settings, stop: Stop, key: RivyaKey | None) -> None:
                 gateway=client,
                 store=core.store,
                 clock=SystemClock(),
+                down=lambda: core.engine.down,
                 disk_reserve_bytes=settings.disk_reserve_bytes,
                 stopping=lambda: stop.asked,
             )

@@ -21,15 +21,19 @@ class TestClock:
         self._start_ms = start_ms
         self._speed = speed
         self._offset_ms = 0
+        self._set_ms = 0
         self._begun = _monotonic()
         self._jumped: set[asyncio.Event] = set()
 
     def now_ms(self) -> int:
-        return self._start_ms + self._offset_ms + int((_monotonic() - self._begun) * 1000 * self._speed)
+        return self._gone_ms() + self._set_ms
+
+    def monotonic_s(self) -> float:
+        return self._gone_ms() / 1000
 
     async def sleep(self, seconds: float) -> None:
-        until_ms = self.now_ms() + seconds * 1000
-        while (left_ms := until_ms - self.now_ms()) > 0:
+        until_ms = self._gone_ms() + seconds * 1000
+        while (left_ms := until_ms - self._gone_ms()) > 0:
             jumped = asyncio.Event()
             self._jumped.add(jumped)
             try:
@@ -43,7 +47,7 @@ class TestClock:
 
     def slow_down(self, speed: float) -> None:
         """Run at ``speed`` from now on: for work of the machine's own (large pictures) that real seconds go by in."""
-        self._start_ms, self._offset_ms, self._begun = self.now_ms(), 0, _monotonic()
+        self._start_ms, self._offset_ms, self._begun = self._gone_ms(), 0, _monotonic()
         self._speed = speed
 
     def advance(self, seconds: float) -> None:
@@ -51,3 +55,10 @@ class TestClock:
         self._offset_ms += int(seconds * 1000)
         for event in tuple(self._jumped):
             event.set()
+
+    def set_back(self, seconds: float) -> None:
+        """Set the wall clock back by ``seconds``, as an operator or NTP does; nobody wakes, no time goes by."""
+        self._set_ms -= int(seconds * 1000)
+
+    def _gone_ms(self) -> int:
+        return self._start_ms + self._offset_ms + int((_monotonic() - self._begun) * 1000 * self._speed)

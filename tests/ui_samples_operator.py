@@ -165,6 +165,10 @@ def operator_samples() -> dict[str, Sample]:
         ),
         (NoticeKind.CLOSED, {"code": "insufficient_credits", "since_ms": NOW_MS}),
         (NoticeKind.OPENED, {"code": "api_key_revoked", "since_ms": NOW_MS - 90 * MINUTE_MS}),
+        (
+            NoticeKind.PRICE,
+            {"label": "Nano Banana Pro", "resolution": "1K", "taken_credits": 8000, "price_credits": 8},
+        ),
     ):
         add(f"told-{kind}", lambda kind=kind, facts=facts: operator_notice_card(Notice(kind, NOW_MS, facts)))
     return found

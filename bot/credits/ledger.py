@@ -193,6 +193,17 @@ class Ledger:
         if amount_credits:
             await self._adjust("loss", amount_credits, picture_id=picture_id, reason=reason)
 
+    async def correct_loss(self, taken_credits: int, *, picture_id: str, reason: str) -> int:
+        """Book the difference where a loss was booked and the provider says since that it took ``taken_credits``.
+
+        Returns the difference, negative when it took less. A picture without a loss gets none here.
+        """
+        booked = await self._rows.borne_for(picture_id, "loss")
+        difference = max(taken_credits, 0) - booked if booked else 0
+        if difference:
+            await self._adjust("loss", difference, picture_id=picture_id, reason=reason)
+        return difference
+
     async def refund(self, picture_id: str, amount_credits: int, *, actor: str, reason: str, open_since_ms: int) -> int:
         """Give back credits that a picture cost; returns the refund's id.
 

@@ -97,6 +97,11 @@ _LATEST = (
     .order_by(entries.c.id.desc())
     .limit(bindparam("most"))
 )
+_BORNE_FOR = (
+    select(func.coalesce(func.sum(entries.c.amount_credits), 0))
+    .select_from(entries.join(accounts, accounts.c.id == entries.c.account_id))
+    .where(entries.c.picture_id == bindparam("picture_id"), accounts.c.kind == bindparam("account_kind"))
+)
 _INSERT_ENTRY = insert(entries).returning(entries.c.id)
 _INSERT_LEGS = insert(legs)
 
@@ -292,6 +297,10 @@ class CreditsRepository:
             select(accounts.c.id).where(accounts.c.kind == kind).order_by(accounts.c.id).limit(1)
         )
         return found if found is not None else await self._insert_account(kind, None, now_ms)
+
+    async def borne_for(self, picture_id: str, kind: str) -> int:
+        """Return what stands on the operator's ``variance`` or ``loss`` account for a picture."""
+        return int(await self._connection.scalar(_BORNE_FOR, {"picture_id": picture_id, "account_kind": kind}) or 0)
 
     async def _insert_account(self, kind: str, guild_id: int | None, now_ms: int) -> int:
         result = await self._connection.execute(

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Self
 
 import structlog
 
 from bot.clock import Clock
 from bot.errors import BotError, is_of_the_machine
 from bot.generations.account import ProviderAccount
+from bot.generations.background import Background, attempt
 from bot.generations.courier import SEARCH_AFTER_S, Courier
 from bot.generations.erasing import Eraser
 from bot.generations.house_log import HouseLog
 from bot.generations.operator_news import OperatorNews
 from bot.generations.painter import Painter
-from bot.generations.places import INTERNAL_WAITS_S, MACHINE_PATIENCE_S, MACHINE_WAIT_S, InternalError, Places
+from bot.generations.places import INTERNAL_WAITS_S, MACHINE_PATIENCE_S, InternalError, Places
 from bot.generations.precedence import Precedence
 from bot.generations.protocols import Delivery, DeliveryError, DeliveryFault, Voided
 from bot.generations.references import ReferenceStage
@@ -28,6 +29,7 @@ from bot.generations.refusals import ServerPaused
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.repository.requests import VOID_NEWS_S
 from bot.generations.service import Generations
+from bot.generations.stages import MACHINE_WAIT_S
 from bot.generations.states import PictureState, RequestState, SourceKind
 from bot.generations.tray import Tray
 from bot.generations.upkeep import Upkeep
@@ -97,7 +99,7 @@ class Engine:
         self._inbox: deque[str] = deque()
         self._mail = asyncio.Event()
         self._paused = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background(clock)
         self._requests: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
 
@@ -107,16 +109,17 @@ class Engine:
         await self._look_whether_all_is_well()
         await self._void_unacknowledged()
         await self._resume()
-        self._background(self._read_mail(), "mail")
-        self._background(self._places.give(), "places")
-        self._background(self._every(LOOK_EVERY_S, self._look_again), "late pictures")
-        self._background(self._every(LOOK_EVERY_S, self._look_around), "left behind")
-        self._background(self._every(UPKEEP_EVERY_S, self._keep_up), "upkeep")
-        self._background(self._watch_account(), "account")
-        self._background(self._every(LOG_EVERY_S, self._house_log.post), "logs of servers")
-        self._background(self._every(NEWS_EVERY_S, self._operator_news.tell), "operators")
-        self._background(self._watch_pauses(), "pauses")
-        self._background(self._watch_models(), "models")
+        background = self._background
+        background.keep(self._read_mail, "mail", rebuild=self._resume)  # what was in it is in the rows
+        background.keep(self._places.give, "places")
+        background.every(LOOK_EVERY_S, self._look_again, "late pictures")
+        background.every(LOOK_EVERY_S, self._look_around, "left behind")
+        background.every(UPKEEP_EVERY_S, self._keep_up, "upkeep")
+        background.keep(self._watch_account, "account")
+        background.every(LOG_EVERY_S, self._house_log.post, "logs of servers")
+        background.every(NEWS_EVERY_S, self._operator_news.tell, "operators")
+        background.keep(self._watch_pauses, "pauses")
+        background.keep(self._watch_models, "models")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -143,7 +146,7 @@ class Engine:
     async def abandon(self) -> None:
         """Stop at once, as a crash would, but for the tasks' own clearing up; the next start goes on from the rows."""
         self._stopped = True
-        tasks = [*self._tasks, *self._requests.values(), *self._places.tasks]
+        tasks = [*self._background.tasks, *self._requests.values(), *self._places.tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -156,6 +159,11 @@ class Engine:
         """
         self._inbox.append(request_id)
         self._mail.set()
+
+    @property
+    def down(self) -> list[str]:
+        """The names of the tasks that must live, and do not at the moment: each is begun again soon."""
+        return self._background.down
 
     @property
     def idle(self) -> bool:
@@ -173,7 +181,7 @@ class Engine:
         now_ms = self._clock.now_ms()
         untold = await self._database.look(lambda tx: GenerationsRepository(tx).requests.untold_voids(now_ms))
         for request in untold:  # we died between giving it back and saying so
-            self._background(self._say_void(request), "void")
+            self._background.once(self._say_void(request), "void")
         await self._void(now_ms)
 
     async def _void(self, before_ms: int) -> None:
@@ -184,7 +192,7 @@ class Engine:
                 continue
             voided = await self._generations.not_acknowledged(request.id)
             if voided:
-                self._background(self._say_void(request), "void")
+                self._background.once(self._say_void(request), "void")
 
     async def _say_void(self, request: RequestRow) -> None:
         wait_s = 1.0  # at a start Discord is not connected yet
@@ -287,9 +295,12 @@ class Engine:
             found = {picture.request_id: await rows.requests.get(picture.request_id) for picture in due}
         for picture in due:
             request = found[picture.request_id]
-            structlog.contextvars.bind_contextvars(request_id=picture.request_id)
-            if await self._painter.look_again(picture) and request is not None:
-                self._places.hand_on(request, await self._reread(picture), ready=True)
+            with structlog.contextvars.bound_contextvars(request_id=picture.request_id):
+                try:
+                    if await self._painter.look_again(picture) and request is not None:
+                        self._places.hand_on(request, await self._reread(picture), ready=True)
+                except Exception:  # one that is in trouble must not keep the others from their end
+                    log.exception("picture.not_looked_at", picture_id=picture.id)
 
     async def _look_around(self) -> None:
         """Pick up what nobody works on: its command was cancelled before it could acknowledge, or to wake us."""
@@ -312,12 +323,16 @@ class Engine:
             return await GenerationsRepository(tx).pictures.get(picture.id) or picture
 
     async def _keep_up(self) -> None:
-        await self._upkeep.purge_tokens()
-        await self._upkeep.drop_references()
-        await self._upkeep.forget_drafts()
-        await self._tray.sweep()
-        await self._upkeep.make_room()
-        await self._eraser.keep_up()
+        duties: dict[str, Callable[[], Awaitable[None]]] = {
+            "tokens": self._upkeep.purge_tokens,
+            "references": self._upkeep.drop_references,
+            "drafts": self._upkeep.forget_drafts,
+            "trays": self._tray.sweep,
+            "room": self._upkeep.make_room,
+            "erasing": self._eraser.keep_up,
+        }
+        for name, duty in duties.items():  # one that fails keeps none of those behind it from being done
+            await attempt(duty, name)
 
     async def _watch_models(self) -> None:
         retry_s = MODELS_RETRY_S
@@ -390,22 +405,3 @@ class Engine:
             self._places.discard(picture.id)
             with structlog.contextvars.bound_contextvars(request_id=picture.request_id):
                 await self._painter.fail(picture.id, {PictureState.HELD}, error())
-
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-            except Exception:
-                log.exception("upkeep.failed", duty=getattr(work, "__name__", ""))
-            await self._clock.sleep(seconds)
-
-    def _background(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_log_failure)
-
-
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("engine.task_died", task=task.get_name(), exc_info=error)

@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import structlog
+
 from bot.clock import Clock
 from bot.generations.repository import GenerationsRepository
 from bot.storage import Database
+
+log = structlog.get_logger(__name__)
 
 SLOW_CALL_S = 20.0
 """A call that hangs this long is told: well within the minute in which a person should hear of it."""
@@ -40,7 +44,7 @@ class Notes:
 
     @asynccontextmanager
     async def told_if_slow(self, request_id: str, trouble: str) -> AsyncIterator[None]:
-        """Note ``trouble`` while the block takes longer than ``SLOW_CALL_S``."""
+        """Note ``trouble`` while the block takes over ``SLOW_CALL_S``; the note never costs the block's result."""
         told = False
 
         async def tell() -> None:
@@ -56,7 +60,10 @@ class Notes:
             teller.cancel()
             await asyncio.gather(teller, return_exceptions=True)
             if told:
-                await self.trouble(request_id, None)
+                try:
+                    await self.trouble(request_id, None)
+                except Exception:  # what the call has said counts for more: it may be a paid picture's id
+                    log.exception("trouble.untold")
 
     def forget(self, request_id: str) -> None:
         """Let go of a request that has ended."""

@@ -1,4 +1,4 @@
-"""What operators are told by direct message: the account runs low, can't be used, can be used again. Once each.
+"""What operators are told by direct message, once each: the account is low, closed, open again; a price is doubted.
 
 What was told is a row, written together with how it stood; so a restart repeats nothing and forgets nothing. The closed
 gate itself is remembered here, too: after a restart nothing is taken that could not be paid for.
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 GATE_FACT: Final = "operator.gate"
 LOW_FACT: Final = "operator.low"
+PRICES_FACT: Final = "operator.prices"
+"""Prices that were doubted and are still to be told, as a JSON list."""
 _SHOWS_AT_ORDERS: Final = {ApiScopeDenied.code, InsufficientCredits.code}
 """A reading may go well although the next order will not."""
 WELL_AGAIN: Final = 1.5
@@ -123,6 +125,7 @@ class OperatorNews:
         """Note what has changed, and send what waits, where it is time for another try."""
         await self._look_at_gate()
         await self._look_at_credits()
+        await self._look_at_prices()
         await self._send()
 
     # --- what has changed ---
@@ -192,6 +195,17 @@ class OperatorNews:
         await self._database.write(work)
         self._judged_ms = read_at_ms
 
+    async def _look_at_prices(self) -> None:
+        if await self._database.look(_doubted_prices):
+            now_ms = self._clock.now_ms()
+
+            async def work(tx: Connection) -> None:
+                for facts in await _doubted_prices(tx):
+                    await self._add(tx, NoticeKind.PRICE, facts, now_ms)
+                await GenerationsRepository(tx).memory.remember(PRICES_FACT, "[]", now_ms)
+
+            await self._database.write(work)
+
     async def _add(self, tx: Connection, kind: NoticeKind, facts: Mapping[str, Any], now_ms: int) -> None:
         rows = GenerationsRepository(tx).operator
         for operator_id in self._operator_ids:
@@ -252,6 +266,17 @@ class OperatorNews:
     async def _end(self, row: NoticeRow, outcome: str) -> None:
         now_ms = self._clock.now_ms()
         await self._database.write(lambda tx: GenerationsRepository(tx).operator.end_notice(row.id, outcome, now_ms))
+
+
+async def note_doubted_price(tx: Connection, said: Mapping[str, Any], now_ms: int) -> None:
+    """Have operators told of a price that an answer named and that is not believed; ``said`` are the notice's facts."""
+    waiting = [*await _doubted_prices(tx), dict(said)]
+    await GenerationsRepository(tx).memory.remember(PRICES_FACT, json.dumps(waiting), now_ms)
+
+
+async def _doubted_prices(tx: Connection) -> list[dict[str, Any]]:
+    found = await GenerationsRepository(tx).memory.fact(PRICES_FACT)
+    return list(json.loads(found[0])) if found is not None else []
 
 
 def _facts(outlook: Outlook) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from bot.generations.notes import Notes
 from bot.generations.painter import Painter
 from bot.generations.queue import FairQueue, Ticket
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
+from bot.generations.stages import MACHINE_WAIT_S
 from bot.generations.states import FINAL_STATES, FailureCode, PictureState
 from bot.generations.values import Trouble
 from bot.storage import Database
@@ -22,8 +23,6 @@ log = structlog.get_logger(__name__)
 INTERNAL_WAITS_S = (5.0, 30.0, 120.0)
 """Waits after an error of our own; then an unsent picture is given back, a sent one is tried on every ten minutes."""
 INTERNAL_LAST_WAIT_S = 600.0
-MACHINE_WAIT_S = 15.0
-"""Between two tries while the disk is full or the database can't be written to."""
 MACHINE_PATIENCE_S = 900.0
 """So long an unsent picture waits for that to end."""
 
@@ -98,6 +97,8 @@ class Places:
 
     async def give(self) -> None:
         """Give places to those who wait, for ever."""
+        for picture_id in self._queue.taken - self._driving.keys():  # an error came between the two, and ended us
+            self._queue.done(picture_id)
         while True:
             self._freed.clear()
             while self._queue.running < self._max_running and (ticket := self._queue.pop()) is not None:

@@ -118,6 +118,8 @@ class NoticeKind(StrEnum):
     """The account can't be used: nothing is submitted."""
     OPENED = "opened"
     """It can be used again."""
+    PRICE = "price"
+    """An answer named a price that is not believed."""
 
 
 @dataclass(frozen=True, slots=True)

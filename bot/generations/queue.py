@@ -43,6 +43,11 @@ class FairQueue:
         """How many were taken and not done yet."""
         return len(self._running)
 
+    @property
+    def taken(self) -> set[str]:
+        """The pictures that were taken and not done yet."""
+        return set(self._running)
+
     def push(self, ticket: Ticket) -> None:
         """Add a ticket behind the others of its member."""
         self._waiting.setdefault(ticket.guild_id, {}).setdefault(ticket.user_id, deque()).append(ticket)

@@ -82,13 +82,14 @@ async def end_with_picture(
     if picture is None or picture.state is not PictureState.FETCHING:
         return None
     ledger = Ledger(connection, now_ms)
+    final = next(
+        (known for known in (picture.final_credits, picture.reserved_credits) if known is not None),
+        picture.price_credits,
+    )
     if await ledger.is_settled(picture.hold_id):
         captured = Captured(charged_credits=0, variance_credits=0)
+        await ledger.correct_loss(final, picture_id=picture.id, reason="came after all, at another price")
     else:
-        final = next(
-            (known for known in (picture.final_credits, picture.reserved_credits) if known is not None),
-            picture.price_credits,
-        )
         captured = await ledger.capture(picture.hold_id, final)
     await rows.pictures.move(
         picture_id,

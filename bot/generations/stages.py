@@ -14,6 +14,7 @@ from bot.credits.ledger import Ledger
 from bot.errors import BotError
 from bot.generations.account import ProviderAccount
 from bot.generations.notes import Notes
+from bot.generations.operator_news import note_doubted_price
 from bot.generations.precedence import Precedence
 from bot.generations.references import ReferenceStage
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
@@ -35,6 +36,9 @@ from bot.rivya import (
 from bot.storage import Connection, Database
 
 log = structlog.get_logger(__name__)
+
+MACHINE_WAIT_S = 15.0
+"""Between two tries while the disk is full or the database can't be written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +100,43 @@ class Stage:
         self._changed = tools.changed
 
     async def _learn(self, request: RequestRow, taken: int | None) -> None:
-        if not taken or not self._catalogue.learn_price(request.model, request.resolution, taken):
+        """Correct the price by what an answer said was ``taken``; what can't be believed is told to the operators."""
+        model, resolution, catalogue = request.model, request.resolution, self._catalogue
+        if not taken:
             return
-        base = self._catalogue.get(request.model).base_credits
-        price = LearnedPrice(request.model, request.resolution, taken, base)
+        doubted = catalogue.doubted_credits(model, resolution)
         now_ms = self._clock.now_ms()
-        await self._database.write(lambda tx: GenerationsRepository(tx).memory.learn_price(price, now_ms))
-        log.warning("price.learned", model=request.model, resolution=request.resolution, price_credits=taken)
+        spec = catalogue.get(model)
+        if catalogue.learn_price(model, resolution, taken, said_by=request.id):
+            price = LearnedPrice(model, resolution, catalogue.price_credits(model, resolution), spec.base_credits)
+            await self._database.write(lambda tx: GenerationsRepository(tx).memory.learn_price(price, now_ms))
+            log.warning("price.learned", model=model, resolution=resolution, price_credits=price.credits)
+        elif catalogue.doubted_credits(model, resolution) not in {None, doubted}:
+            said = {
+                "label": spec.label,
+                "resolution": resolution,
+                "taken_credits": taken,
+                "price_credits": catalogue.price_credits(model, resolution),
+            }
+            await self._database.write(lambda tx: note_doubted_price(tx, said, now_ms))
+            log.error("price.doubted", model=model, resolution=resolution, taken_credits=taken)
 
 
 class Endings(Stage):
     """How a picture ends without bytes."""
 
-    async def fail(self, picture_id: str, before: set[PictureState], error: BotError) -> bool:
-        """End a picture that was certainly not made; its credits go back. Tells whether it was in such a state."""
+    async def fail(
+        self, picture_id: str, before: set[PictureState], error: BotError, *, taken_credits: int = 0
+    ) -> bool:
+        """End a picture that was certainly not made; its credits go back. Tells whether it was in such a state.
+
+        One that was written off as late is a loss of ``taken_credits`` only: what the provider took nevertheless.
+        """
         now_ms = self._clock.now_ms()
         provider_id = error.request_id if isinstance(error, RivyaError) else None
-        ended = await self._database.write(
-            lambda tx: end_without_picture(
+
+        async def work(tx: Connection) -> PictureRow | None:
+            ended = await end_without_picture(
                 tx,
                 picture_id,
                 before,
@@ -122,7 +145,11 @@ class Endings(Stage):
                 failure_code=error.code,
                 provider_request_id=provider_id,
             )
-        )
+            if ended is not None and ended.task_id is not None:
+                await Ledger(tx, now_ms).correct_loss(taken_credits, picture_id=picture_id, reason="failed after all")
+            return ended
+
+        ended = await self._database.write(work)
         if ended is not None:
             if isinstance(error, RivyaError) and error.account_problem:
                 self._account.close(error, needed_credits=ended.price_credits)

@@ -5,23 +5,29 @@ key, only while the provider can be trusted to remember the key (``trust_s`` fro
 same API key, since it may not know it under another one; after that the picture is *unknown* and is never sent again. A
 new key is used only after a refusal that certainly had no effect, and only when no earlier call under the old key was
 left unanswered.
+
+What the provider has answered is never thrown away either: while the disk or the database can't take it, the *write* is
+repeated, not the order. To order again would turn what is known into a doubt, and end as a loss.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
+from bot.clock import wait_for_event
+from bot.errors import is_of_the_machine
 from bot.generations.refusals import ServerPaused
 from bot.generations.repository import AttemptRow, GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import (
     WRITE_OFF_AFTER_S,
     after_change,
 )
-from bot.generations.stages import Endings, Stage, Tools, backoff
+from bot.generations.stages import MACHINE_WAIT_S, Endings, Stage, Tools, backoff
 from bot.generations.states import FailureCode, PictureState
 from bot.generations.values import Trouble
 from bot.rivya import (
@@ -33,9 +39,12 @@ from bot.rivya import (
     ValidationFailed,
     from_code,
 )
-from bot.storage import Connection
+from bot.storage import Connection, Work
 
 log = structlog.get_logger(__name__)
+
+STOPPING_WAIT_S = 1.0
+"""Between two tries to write down an answer once a stop is asked for: its grace is short."""
 
 
 class Submitting(Stage):
@@ -48,6 +57,8 @@ class Submitting(Stage):
         self._stopping = asyncio.Event()
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._sent_s: dict[str, float] = {}
+        """By key: when it was first sent, by the clock that nobody sets."""
 
     async def stop(self) -> None:
         """Start no further create call, and return when those on their way are answered and stored."""
@@ -64,7 +75,7 @@ class Submitting(Stage):
         spec = self._catalogue.get(request.model)
         body = spec.body(request.prompt, request.chosen, urls, picture.id)
         number = picture.attempt + 1
-        now_ms = self._clock.now_ms()
+        now_ms, steady_s = self._clock.now_ms(), self._clock.monotonic_s()
 
         attempt = AttemptRow(
             picture_id=picture.id,
@@ -100,13 +111,16 @@ class Submitting(Stage):
                 return
             log.info("picture.submitting", picture_id=picture.id, attempt=number)
             self._changed(request.id)
+            self._sent_s[attempt.idempotency_key] = steady_s
             await self._send(request, picture, attempt, begun_ms, answered_before=True)
+            self._sent_s.pop(attempt.idempotency_key, None)
 
     async def resume(self, request: RequestRow, picture: PictureRow, begun_ms: int) -> None:
         """Go on with an attempt that was committed before a crash: it may have been sent."""
         async with self._creation():
             attempt = await self._attempt(picture.id, picture.attempt)
             await self._send(request, picture, attempt, begun_ms, answered_before=False)
+            self._sent_s.pop(attempt.idempotency_key, None)
 
     @asynccontextmanager
     async def _creation(self) -> AsyncIterator[None]:
@@ -135,9 +149,7 @@ class Submitting(Stage):
         doubtful = not answered_before
         waits = backoff(self._rng, first_s=1.0, cap_s=8.0)
         while True:
-            first_sent_ms = attempt.first_sent_at_ms or attempt.committed_at_ms
-            trusted_until_ms = first_sent_ms + self._patience.trust_s * 1000
-            if doubtful and self._clock.now_ms() >= trusted_until_ms:
+            if doubtful and self._age_s(attempt) >= self._patience.trust_s:
                 await self._give_up_knowing(request, picture, attempt, FailureCode.CREATE_UNKNOWN)
                 return
             try:
@@ -170,11 +182,39 @@ class Submitting(Stage):
                 await self._submitted(request, picture, attempt, task)
                 return
 
+    def _age_s(self, attempt: AttemptRow) -> float:
+        """Return how long ago an attempt was first sent: by the wall clock, yet never less than we saw go by.
+
+        Setting the wall clock back does not make the provider remember a key for longer. One that was sent in the
+        future, and not by this process, was sent nobody knows when.
+        """
+        steady_s = self._clock.monotonic_s()
+        by_wall_s = (self._clock.now_ms() - (attempt.first_sent_at_ms or attempt.committed_at_ms)) / 1000
+        known_s = by_wall_s if by_wall_s >= 0 else math.inf
+        sent_s = self._sent_s.setdefault(attempt.idempotency_key, steady_s - known_s)
+        return max(by_wall_s, steady_s - sent_s)
+
     async def _attempt(self, picture_id: str, number: int) -> AttemptRow:
         attempt = await self._database.look(lambda tx: GenerationsRepository(tx).attempts.get(picture_id, number))
         if attempt is None:
             raise AssertionError(f"{picture_id} is submitting without an attempt")
         return attempt
+
+    async def _write_down(self, picture: PictureRow, attempt: AttemptRow, work: Work[None]) -> None:
+        """Store what the provider has answered, however long the machine does not take it: only we know of it."""
+        while True:
+            try:
+                await self._database.write(work)
+            except Exception as error:
+                if not is_of_the_machine(error):
+                    raise
+                log.warning("picture.answer_unwritten", picture_id=picture.id, attempt=attempt.number, error=str(error))
+                if self._stopping.is_set():
+                    await self._clock.sleep(STOPPING_WAIT_S)
+                else:
+                    await wait_for_event(self._clock, self._stopping, MACHINE_WAIT_S)
+            else:
+                return
 
     async def _submitted(self, request: RequestRow, picture: PictureRow, attempt: AttemptRow, task: Task) -> None:
         now_ms = self._clock.now_ms()
@@ -192,11 +232,15 @@ class Submitting(Stage):
             )
             await rows.attempts.end(picture.id, attempt.number, task.id, now_ms)
 
-        await self._database.write(work)
+        await self._write_down(picture, attempt, work)
         self._account.worked()
         await self._notes.trouble(request.id, None)
-        if not self._catalogue.has_learned(request.model, request.resolution):
-            await self._learn(request, task.reserved_credits)  # what is finally taken decides, once it is known
+        reserved = task.reserved_credits or 0
+        # What is finally taken decides, once it is known; what is hard to believe waits for that.
+        if not self._catalogue.has_learned(request.model, request.resolution) and self._catalogue.is_plausible(
+            request.model, reserved
+        ):
+            await self._learn(request, reserved)
         log.info("picture.submitted", picture_id=picture.id, task_id=task.id, reserved_credits=task.reserved_credits)
         self._changed(request.id)
 
@@ -210,7 +254,7 @@ class Submitting(Stage):
             await rows.pictures.move(picture.id, {PictureState.SUBMITTING}, PictureState.HELD)
             await rows.attempts.end(picture.id, attempt.number, error.code, now_ms)
 
-        await self._database.write(back)
+        await self._write_down(picture, attempt, back)
         patient = now_ms - begun_ms < self._patience.submit_s * 1000
         stale = isinstance(error, ValidationFailed) and patient
         if stale and await self._references.renew(request, attempt.committed_at_ms):

@@ -92,6 +92,7 @@ class Upkeep:
 
     def _clear_fitted(self, now_ms: int) -> None:
         found = []
+        self._store.fitted_folder.mkdir(exist_ok=True)  # whoever may empty it may have removed it
         for path in self._store.fitted_folder.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()

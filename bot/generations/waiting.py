@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from bot.errors import is_of_the_machine
 from bot.generations.repository import GenerationsRepository, PictureRow, RequestRow
 from bot.generations.settling import (
     WRITE_OFF_AFTER_S,
@@ -58,23 +59,29 @@ class Waiting(Stage):
             await self._precedence.give_way()
             asking_ms = self._clock.now_ms()
             try:
-                async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
-                    task = await self._client.status(picture.task_id or "")
-            except RivyaError as error:
-                await self._unanswered(request, picture, error)
-                pause_s = max(next(silence), min(error.retry_after_s or 0.0, 60.0))
-            else:
-                if pause_s is not None or not heard:  # also what was noted before a restart is over
-                    await self._notes.trouble(request.id, None)
-                    pause_s, silence = None, backoff(self._rng, first_s=4.0, cap_s=30.0)
-                heard = True
-                asked_at_s = (self._clock.now_ms() - submitted_ms) / 1000
-                if await self._ended(request, picture, task):
-                    took_s = took_about_s(task.took_s, open_at_s=open_at_s, ended_at_s=asked_at_s)
-                    if task.status is TaskStatus.SUCCEEDED and took_s is not None:
-                        self._durations.record(request.model, request.resolution, took_s)
-                    return
-                open_at_s = asked_at_s
+                try:
+                    async with self._notes.told_if_slow(request.id, Trouble.UNREACHABLE):
+                        task = await self._client.status(picture.task_id or "")
+                except RivyaError as error:
+                    await self._unanswered(request, picture, error)
+                    pause_s = max(next(silence), min(error.retry_after_s or 0.0, 60.0))
+                else:
+                    if pause_s is not None or not heard:  # also what was noted before a restart is over
+                        await self._notes.trouble(request.id, None)
+                        pause_s, silence = None, backoff(self._rng, first_s=4.0, cap_s=30.0)
+                    heard = True
+                    asked_at_s = (self._clock.now_ms() - submitted_ms) / 1000
+                    if await self._ended(request, picture, task):
+                        took_s = took_about_s(task.took_s, open_at_s=open_at_s, ended_at_s=asked_at_s)
+                        if task.status is TaskStatus.SUCCEEDED and took_s is not None:
+                            self._durations.record(request.model, request.resolution, took_s)
+                        return
+                    open_at_s = asked_at_s
+            except Exception as error:
+                # What we can't handle is tried again, but must not keep the credits and the place for ever.
+                if asking_ms < deadline_ms or is_of_the_machine(error):
+                    raise
+                log.exception("picture.answer_unhandled", picture_id=picture.id, task_id=picture.task_id)
             # After a question, and one that was asked after the deadline: we may have been away for longer than it,
             # between two questions or in the middle of one.
             if asking_ms >= deadline_ms:
@@ -95,7 +102,12 @@ class Waiting(Stage):
     async def _ended(self, request: RequestRow, picture: PictureRow, task: Task) -> bool:
         """Store it when the task has ended; tells whether it has."""
         if task.status is TaskStatus.FAILED:
-            await self._endings.fail(picture.id, {PictureState.PAINTING, PictureState.OVERDUE}, task.failure())
+            await self._endings.fail(
+                picture.id,
+                {PictureState.PAINTING, PictureState.OVERDUE},
+                task.failure(),
+                taken_credits=task.charged_credits or 0,
+            )
             return True
         if task.status is not TaskStatus.SUCCEEDED:
             return False
@@ -147,11 +159,14 @@ class Waiting(Stage):
             return False
         try:
             task = await self._client.status(picture.task_id or "")
-        except RivyaError as error:
-            log.warning("picture.late_look_failed", picture_id=picture.id, code=error.code)
-        else:
             if await self._ended(request, picture, task):
                 return True
+        except RivyaError as error:
+            log.warning("picture.late_look_failed", picture_id=picture.id, code=error.code)
+        except Exception as error:  # it is written off in time, whatever is wrong with its answer
+            if is_of_the_machine(error):
+                raise
+            log.exception("picture.answer_unhandled", picture_id=picture.id, task_id=picture.task_id)
         age_s = (self._clock.now_ms() - (picture.submitted_at_ms or 0)) / 1000
         if age_s >= FORGOTTEN_S:
             await self._endings.lose(request, picture, {PictureState.OVERDUE}, FailureCode.OVERDUE)

@@ -1,7 +1,9 @@
 """What each image model takes and costs, as data.
 
 The numbers are those of the service's pages on each model (reviewed May 2026). A price on a page is an estimate: the
-answers to real requests say what is taken, and :meth:`Catalogue.learn_price` puts that in its place at once.
+answers to real requests say what is taken, and :meth:`Catalogue.learn_price` puts that in its place at once, where it
+is believable. One wrong number would else shut a model for everybody, and for good: nobody can afford the picture
+whose answer would put it right.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from bot.rivya.schemas import ModelInfo
 
 MEGABYTE = 1_000_000
 """The pages say "MB" without saying which; this is the smaller reading."""
+PLAUSIBLE_TIMES = 5
+"""The page's price is that of the smallest picture; the largest are said to take three times as much. More than five
+times is believed only when a second request says so."""
 REFERENCE_MIMES = ("image/jpeg", "image/png", "image/webp")
 
 
@@ -144,6 +149,14 @@ class LearnedPrice:
     base_credits: int
 
 
+@dataclass(frozen=True)
+class _Doubt:
+    """A price beyond what is plausible, and which request said so; None: one of before."""
+
+    credits: int
+    said_by: str | None
+
+
 _PRO_RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "auto")
 _2_RATIOS = (
     "auto", "1:1", "16:9", "9:16", "3:2", "2:3", "4:3", "3:4", "5:4", "4:5", "21:9",
@@ -208,6 +221,7 @@ class Catalogue:
         self._models = {model.id: model for model in models}
         self._closed: set[str] = set()
         self._learned: dict[tuple[str, str | None], LearnedPrice] = {}
+        self._doubts: dict[tuple[str, str | None], _Doubt] = {}
 
     @property
     def default(self) -> ModelSpec:
@@ -246,6 +260,9 @@ class Catalogue:
 
         Models that the bot does not know are ignored, those that the list leaves out stay as they are, and a field
         that is missing or makes no sense changes nothing. A new page price ends what was learned under the old one.
+
+        What was learned beyond the plausible must be said once more after each reading of the list (every six hours):
+        until then the page's price holds, and if it was wrong, the next answer says so.
         """
         for info in models:
             known = self._models.get(info.id)
@@ -259,6 +276,7 @@ class Catalogue:
                 for key, learned in self._learned.items()
                 if learned.model != info.id or learned.base_credits == price
             }
+            self._doubt_again(info.id)
             if info.api_status == "available":
                 self._closed.discard(info.id)
             elif info.api_status:
@@ -277,17 +295,35 @@ class Catalogue:
         sizes = spec.options["resolution"].choices if "resolution" in spec.options else ("",)
         return {size: self.price_credits(spec.id, size or None) for size in sizes}
 
-    def learn_price(self, model_id: str, resolution: str | None, credits_taken: int) -> bool:
+    def learn_price(self, model_id: str, resolution: str | None, credits_taken: int, *, said_by: str = "") -> bool:
         """Note what an answer said a picture costs; return whether that changed the price.
 
-        Nought is not taken for a price: it may just mean that nothing was said yet.
+        Nought is not taken for a price: it may just mean that nothing was said yet. More than ``PLAUSIBLE_TIMES`` the
+        page's price is only noted (see ``doubted_credits``) until another request (``said_by``) says more than that,
+        too; then the lower of the two is the price.
         """
         if credits_taken <= 0 or model_id not in self._models:
             return False
-        before = self.price_credits(model_id, resolution)
+        key, before = (model_id, resolution), self.price_credits(model_id, resolution)
+        if not self.is_plausible(model_id, credits_taken) and credits_taken != before:
+            doubt = self._doubts.get(key)
+            if doubt is None or doubt.said_by == said_by:
+                self._doubts[key] = _Doubt(credits_taken, said_by)
+                return False
+            credits_taken = min(credits_taken, doubt.credits)
+        self._doubts.pop(key, None)
         base = self._models[model_id].base_credits
-        self._learned[model_id, resolution] = LearnedPrice(model_id, resolution, credits_taken, base)
+        self._learned[key] = LearnedPrice(model_id, resolution, credits_taken, base)
         return credits_taken != before
+
+    def is_plausible(self, model_id: str, credits_taken: int) -> bool:
+        """Tell whether one answer is enough to believe that a picture costs this."""
+        return credits_taken <= PLAUSIBLE_TIMES * self.get(model_id).base_credits
+
+    def doubted_credits(self, model_id: str, resolution: str | None) -> int | None:
+        """Return the price that was said and is not believed yet; None: there is none."""
+        doubt = self._doubts.get((model_id, resolution))
+        return doubt.credits if doubt is not None else None
 
     def has_learned(self, model_id: str, resolution: str | None) -> bool:
         """Tell whether an answer has said what this costs."""
@@ -298,10 +334,21 @@ class Catalogue:
         return tuple(self._learned.values())
 
     def restore(self, learned: Iterable[LearnedPrice]) -> None:
-        """Take back what ``learned`` returned before the restart; call it before the first ``refresh``."""
+        """Take back what ``learned`` returned before the restart; call it before the first ``refresh``.
+
+        What is beyond the plausible must be said once more.
+        """
         for price in learned:
             if price.model in self._models:
                 self._learned[price.model, price.resolution] = price
+        for model_id in self._models:
+            self._doubt_again(model_id)
+
+    def _doubt_again(self, model_id: str) -> None:
+        for key, price in tuple(self._learned.items()):
+            if price.model == model_id and not self.is_plausible(model_id, price.credits):
+                del self._learned[key]
+                self._doubts[key] = _Doubt(price.credits, None)
 
 
 def _positive_or(value: int | None, otherwise: int) -> int:

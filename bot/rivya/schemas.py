@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
+import structlog
 from pydantic import (
     AliasChoices,
     BaseModel,
@@ -19,20 +20,36 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
 from bot.rivya.errors import RivyaError, failed_task
 
+log = structlog.get_logger(__name__)
+
+MOST_WHOLE = 1_000_000
+"""What is more than this is no price of a picture and no length of a prompt, but a mistake (the models cost 3 to 8)."""
+MOST_ACCOUNT_CREDITS = 10**12
+"""An account that says more is read as this: it is enough for anything, and the database can hold it."""
 _AS_TIME = TypeAdapter(datetime)
 
 
-def _whole(value: object) -> int | None:
-    """Credits are whole; a fraction is rounded up, so that no price is shown too low."""
-    try:
-        return None if value is None or isinstance(value, bool) else math.ceil(float(str(value)))
-    except (ValueError, OverflowError):
+def _whole(value: object, info: ValidationInfo) -> int | None:
+    """Credits are whole; a fraction is rounded up, so that no price is shown too low.
+
+    What is out of all reason counts as not said: it is stored in the books, and would be believed there.
+    """
+    if value is None:
         return None
+    try:
+        whole = None if isinstance(value, bool) else math.ceil(float(str(value)))
+    except (ValueError, OverflowError):
+        whole = None
+    if whole is None or not 0 <= whole <= MOST_WHOLE:
+        log.warning("rivya.number_unreadable", field=info.field_name, value=str(value)[:40])
+        return None
+    return whole
 
 
 def _time(value: object) -> datetime | None:
@@ -183,6 +200,11 @@ class AccountCredits(Answer):
     @classmethod
     def _floor(cls, value: object) -> object:
         return math.floor(value) if isinstance(value, float) and math.isfinite(value) else value
+
+    @field_validator("current_credits")
+    @classmethod
+    def _bounded(cls, value: int) -> int:
+        return max(min(value, MOST_ACCOUNT_CREDITS), -MOST_ACCOUNT_CREDITS)
 
 
 class ErrorEnvelope(Answer):

@@ -50,7 +50,7 @@ operator_notices = Table(
     Column("created_at_ms", BigInteger, nullable=False),
     Column("ended_at_ms", BigInteger),
     Column("outcome", String),
-    CheckConstraint("kind IN ('low', 'closed', 'opened')", name="kind"),
+    CheckConstraint("kind IN ('low', 'closed', 'opened', 'price')", name="kind"),
     CheckConstraint("outcome IN ('sent', 'closed to us', 'rejected', 'too late')", name="outcome"),
     CheckConstraint("(ended_at_ms IS NULL) = (outcome IS NULL)", name="ended"),
     sqlite_autoincrement=True,

@@ -95,6 +95,25 @@ def operator_notice_card(notice: Notice) -> Card:
                 ),
                 _about(notice),
             )
+        case NoticeKind.PRICE:
+            return _price(notice)
+
+
+def _price(notice: Notice) -> Card:
+    facts = notice.facts
+    taken, price = int(facts["taken_credits"]), int(facts["price_credits"])
+    what = ", ".join(part for part in (str(facts["label"]), facts.get("resolution")) if part)
+    return Card(
+        EMBER,
+        lines(
+            f"**The image service says that it took {in_credits(taken)} for one picture.**",
+            f"{what}, which costs {in_credits(price)}. I take that for a mistake and keep the price, until another "
+            "request says so too.",
+        ),
+        f"Nobody was charged more than was shown: the other {in_credits(taken - price)} are booked as variance "
+        "and count for today's ceiling. If the account really lost them, ask the image service for them.",
+        _about(notice),
+    )
 
 
 def _low(facts: Any) -> Card:

@@ -114,6 +114,11 @@ async def test_it_is_registered_for_servers_and_for_direct_messages_with_the_bot
         (NoticeKind.CLOSED, {"code": "api_key_revoked"}, "**The key was revoked: I have stopped painting.**"),
         (NoticeKind.CLOSED, {"code": "something_new"}, "refuses the account (something_new)"),
         (NoticeKind.OPENED, {"code": "api_scope_denied", "since_ms": 1_000}, "<t:1:R>: the key lacked a scope."),
+        (
+            NoticeKind.PRICE,
+            {"label": "Nano Banana", "resolution": None, "taken_credits": 3001, "price_credits": 1},
+            "Nano Banana, which costs 1 credit. I take that for a mistake",
+        ),
     ],
 )
 async def test_a_direct_message(world: DiscordWorld, kind: NoticeKind, facts: dict[str, Any], words: str) -> None:

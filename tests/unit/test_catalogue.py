@@ -178,3 +178,41 @@ def test_what_was_learned_lives_over_a_restart_until_the_page_changes() -> None:
     after.refresh([info("nano-banana-pro", 12)])
     assert after.price_credits("nano-banana-pro", "4K") == 12
     assert after.learned() == ()
+
+
+def test_a_price_beyond_all_reason_is_believed_when_a_second_request_says_so() -> None:
+    catalogue = Catalogue()
+    assert not catalogue.learn_price("nano-banana-pro", "1K", 8000, said_by="one")
+    assert not catalogue.learn_price("nano-banana-pro", "1K", 8000, said_by="one"), "its second picture"
+    assert catalogue.price_credits("nano-banana-pro", "1K") == 8
+    assert catalogue.doubted_credits("nano-banana-pro", "1K") == 8000
+    assert not catalogue.has_learned("nano-banana-pro", "1K")
+    assert not catalogue.learn_price("nano-banana-pro", "4K", 41, said_by="two"), "of another size"
+
+    assert not catalogue.learn_price("nano-banana-pro", "1K", 8, said_by="three"), "it was a mistake"
+    assert catalogue.doubted_credits("nano-banana-pro", "1K") is None
+    assert not catalogue.learn_price("nano-banana-pro", "1K", 48, said_by="four")
+    assert catalogue.learn_price("nano-banana-pro", "1K", 50, said_by="five")
+    assert catalogue.price_credits("nano-banana-pro", "1K") == 48
+    assert catalogue.doubted_credits("nano-banana-pro", "1K") is None
+    assert not catalogue.learn_price("nano-banana-pro", "1K", 48, said_by="six")
+    assert catalogue.learn_price("nano-banana-pro", "1K", 40, said_by="seven")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_price_beyond_all_reason_can_be_put_right_again(restart: bool) -> None:
+    catalogue = Catalogue()
+    catalogue.learn_price("nano-banana-pro", "1K", 8000, said_by="one")
+    assert catalogue.learn_price("nano-banana-pro", "1K", 8000, said_by="two")
+    if restart:
+        before, catalogue = catalogue, Catalogue()
+        catalogue.restore(before.learned())
+    else:
+        catalogue.refresh([info("nano-banana-pro", 8)])
+    assert catalogue.price_credits("nano-banana-pro", "1K") == 8
+    assert catalogue.learn_price("nano-banana-pro", "1K", 8000, said_by="three"), "it was none"
+    catalogue.refresh([info("nano-banana-pro", 8)])
+    assert not catalogue.learn_price("nano-banana-pro", "1K", 8, said_by="four")
+    catalogue.refresh([info("nano-banana-pro", 8)])
+    assert catalogue.price_credits("nano-banana-pro", "1K") == 8
+    assert catalogue.doubted_credits("nano-banana-pro", "1K") is None

@@ -7,6 +7,7 @@ import pytest
 from bot.generations.refusals import ServicePaused
 from bot.generations.states import DeliveryState, PictureState, RequestState
 from bot.sandbox.rivya_faults import Fault, FaultKind
+from bot.storage import Connection
 from tests.clocks import TestClock
 from tests.world import World, Worlds
 
@@ -26,6 +27,13 @@ async def told(world: World, request_id: str, state: PictureState) -> str:
     await world.until_delivery(request_id, DeliveryState.SHOWN)
     await world.until_idle()
     return world.discord.posts[-1].words
+
+
+async def change(world: World, statement: str) -> None:
+    async def work(tx: Connection) -> None:
+        await tx.exec_driver_sql(statement)
+
+    await world.database.write(work)
 
 
 # --- the create call ---
@@ -105,6 +113,29 @@ async def test_the_body_that_is_repeated_is_the_same_to_the_byte(worlds: Worlds)
         assert task.prompt == "ein Löwe\n„naïve“ 🦁"
 
 
+async def test_a_wall_clock_that_is_set_back_prolongs_no_trust(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(LOST_AFTER)
+    async with worlds.open(idempotency_trust_s=50) as world:
+        request_id = await world.imagine()
+        await world.until(lambda: worlds.rivya.books.tasks)
+        world.clock.set_back(HOUR_S)
+        world.clock.advance(51)  # of the hour and more until the wall clock says so
+        assert "never sent twice" in await told(world, request_id, PictureState.UNKNOWN)
+
+
+async def test_what_was_sent_in_the_future_is_trusted_no_more(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(LOST_AFTER)
+    async with worlds.open() as world:
+        request_id = await world.imagine()
+        await world.until(lambda: worlds.rivya.books.tasks)
+        await world.crash()
+    before = len(sent_keys(worlds))
+    world.clock.set_back(HOUR_S)
+    async with worlds.open() as world:
+        await told(world, request_id, PictureState.UNKNOWN)
+    assert len(sent_keys(worlds)) == before
+
+
 # --- late pictures ---
 
 
@@ -130,6 +161,64 @@ async def test_a_late_picture_is_captured_and_edited_in(worlds: Worlds) -> None:
         await world.until_idle()
         await world.check_one_picture(request_id)
         assert len(worlds.discord.posts) == 2
+
+
+async def test_a_late_picture_that_fails_after_its_day_is_no_loss(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=30 * HOUR_S))
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_FAILS))
+    async with worlds.open() as world:
+        request_id = await late(world)
+        await world.pass_time(25 * HOUR_S, step_s=600)
+        await world.until(lambda: world.operator("loss"))
+        await world.check_books(charged=0, loss=8)
+        await world.pass_time(14 * HOUR_S, step_s=600)
+        await told(world, request_id, PictureState.FAILED)
+        assert worlds.rivya.books.total_charged == 0
+        await world.check_books(charged=0, loss=0)
+        assert await world.left() == 160
+
+
+async def test_the_loss_of_a_late_picture_that_comes_after_its_day_is_what_was_taken(worlds: Worlds) -> None:
+    worlds.rivya.variants.final_credits["nano-banana-pro", "1K"] = 6
+    worlds.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=30 * HOUR_S))
+    async with worlds.open() as world:
+        request_id = await late(world)
+        await world.pass_time(25 * HOUR_S, step_s=600)
+        await world.until(lambda: world.operator("loss"))
+        await world.check_books(charged=0, loss=8)
+        await world.pass_time(14 * HOUR_S, step_s=600)
+        await told(world, request_id, PictureState.FETCHED)
+        await world.check_books(charged=0, loss=worlds.rivya.books.total_charged)
+
+
+async def test_an_answer_that_can_not_be_handled_keeps_neither_the_place_nor_the_credits(worlds: Worlds) -> None:
+    """The database refuses what the answer says; it might be anything of ours that fails at it each time."""
+    async with worlds.open() as world:
+        await change(
+            world,
+            "CREATE TRIGGER refused BEFORE UPDATE OF state ON pictures WHEN NEW.state = 'fetching' "
+            "BEGIN SELECT RAISE(ABORT, 'as the test wants it'); END",
+        )
+        request_id = await world.imagine()
+        await world.until_state(request_id, PictureState.PAINTING)
+        await world.until(lambda: worlds.rivya.books.total_charged)
+        await world.pass_time(3600, step_s=30)
+        await told(world, request_id, PictureState.OVERDUE)
+        assert world.core.engine.idle
+        worlds.rivya.faults.add(LOST_AFTER)
+        other = await world.imagine("another one, that is never heard of again")
+        await world.until(lambda: len(worlds.rivya.books.tasks) == 2)
+        await world.pass_time(HOUR_S)
+        await world.until_state(other, PictureState.UNKNOWN)
+
+        await world.pass_time(26 * HOUR_S, step_s=600)
+        await world.until_state(other, PictureState.LOST)
+        await world.check_books(charged=0, loss=16)
+        await change(world, "DROP TRIGGER refused")
+        await world.pass_time(7 * HOUR_S, step_s=600)
+        words = await told(world, request_id, PictureState.FETCHED)
+        assert "free" in words
+        await world.check_books(charged=0, loss=16)
 
 
 async def test_after_a_day_a_late_picture_is_free(worlds: Worlds) -> None:

@@ -38,6 +38,7 @@ def health_of(world: World, gateway: Gateway) -> Health:
         gateway=gateway,
         store=world.core.store,
         clock=world.clock,
+        down=lambda: world.core.engine.down,
     )
 
 
@@ -89,9 +90,25 @@ async def test_a_request_that_nobody_brings_to_an_end_is_called_stuck(world: Wor
     status, parts = await asked(world, Gateway(), "/healthz")
     assert (status, parts["stuck"]) == (200, True)
     assert parts["oldest_request_s"] > 3600
+    status, parts = await asked(world, Gateway(), "/readyz")
+    assert (status, parts["engine"], parts["stuck"]) == (503, "ok", True)
 
 
 async def test_the_command_tells_a_bot_that_works_from_one_that_is_gone(world: World) -> None:
     async with serve_health(health_of(world, Gateway()), 0) as port:
         assert (await ask_health(port))[0]
     assert await ask_health(port) == (False, "The bot does not answer.")
+
+
+async def test_a_task_of_the_engine_that_is_down_is_alive_but_not_ready(world: World) -> None:
+    health = Health(
+        database=world.database,
+        account=world.core.account,
+        gateway=Gateway(),
+        store=world.core.store,
+        clock=world.clock,
+        down=lambda: ["mail", "places"],
+    )
+    assert (await health.alive())[0]
+    ready, parts = await health.ready()
+    assert (ready, parts["engine"]) == (False, "down: mail, places")

@@ -493,3 +493,34 @@ async def test_audit_sees_a_pause_that_nobody_made(worlds: Worlds) -> None:
     assert len(found) == 2
     assert any(f"Server {GUILD} is allowed 5000 credits a month" in sentence for sentence in found)
     assert any("Server 5 is allowed what the settings say and is paused, but by" in sentence for sentence in found)
+
+
+async def test_a_price_that_can_not_be_believed_shuts_no_model_and_is_told_once(worlds: Worlds) -> None:
+    """Twice as a picture's price, by one request: members pay what they were shown, and go on painting."""
+    worlds.rivya.variants.final_credits["nano-banana-pro", "1K"] = 8000
+    async with worlds.open(low_credits="", low_credits_days="", **OPERATORS) as world:
+        await world.imagine(count=2)
+        await world.until_idle(step_s=1)
+        await world.check_books(charged=16, variance=2 * 7992)
+        await world.until(lambda: len(told(worlds)) == 2)
+        assert world.core.catalogue.price_credits("nano-banana-pro", "1K") == 8
+    async with worlds.open(low_credits="", low_credits_days="", **OPERATORS) as world:
+        worlds.rivya.variants.final_credits.clear()
+        world.clock.advance(25 * 3600)  # what was taken counts for the operator's day, whoever erred
+        await world.imagine("again")
+        await world.until_idle(step_s=1)
+        await world.check_books(charged=24, variance=2 * 7992)
+        await world.pass_time(60)
+    assert told(worlds) == [(71, NoticeKind.PRICE), (72, NoticeKind.PRICE)]
+    facts = worlds.discord.told_operators[0][1].facts
+    assert (facts["taken_credits"], facts["price_credits"], facts["resolution"]) == (8000, 8, "1K")
+
+
+async def test_a_price_that_a_second_request_confirms_is_believed(worlds: Worlds) -> None:
+    worlds.rivya.variants.final_credits["nano-banana-pro", "1K"] = 48
+    async with worlds.open(**OPERATORS) as world:
+        for prompt in ("one", "two"):
+            await world.imagine(prompt)
+            await world.until_idle(step_s=1)
+        assert world.core.catalogue.price_credits("nano-banana-pro", "1K") == 48
+        await world.check_books(charged=16, variance=80)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from bot.rivya import GenerationFailed, ModelInfo, Task, TaskStatus, UploadedFile
 from bot.rivya.schemas import AccountCredits
@@ -110,3 +111,17 @@ def test_a_balance_is_rounded_down_and_a_price_up() -> None:
     assert ModelInfo.model_validate({"id": "m", "base_credits": 7.1}).base_credits == 8
     with pytest.raises(ValidationError):
         AccountCredits.model_validate({"current_credits": None})
+
+
+@pytest.mark.parametrize("said", [1e300, 10**19, 1_000_001, -3, "1e999", float("nan"), True, "many"])
+def test_credits_out_of_all_reason_count_as_not_said(said: object) -> None:
+    with capture_logs() as logs:
+        task = Task.model_validate({"id": "t", "status": "succeeded", "final_credits": said, "reserved_credits": 8})
+        model = ModelInfo.model_validate({"id": "m", "base_credits": said})
+    assert (task.final_credits, task.reserved_credits, model.base_credits) == (None, 8, None)
+    assert [line["field"] for line in logs] == ["final_credits", "base_credits"]
+
+
+def test_an_account_is_never_fuller_than_the_database_can_hold() -> None:
+    assert AccountCredits.model_validate({"current_credits": 1e300}).current_credits == 10**12
+    assert AccountCredits.model_validate({"current_credits": -(10**30)}).current_credits == -(10**12)

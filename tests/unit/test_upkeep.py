@@ -159,3 +159,9 @@ async def test_half_downloads_and_old_copies_are_cleared(worlds: Worlds) -> None
         os.utime(fitted["new.jpg"], (now_s,) * 2)
         await upkeep(world).make_room()
         assert [name for name, path in fitted.items() if path.exists()] == ["new.jpg"]
+
+
+async def test_a_removed_folder_of_copies_is_made_again(world: World) -> None:
+    world.core.store.fitted_folder.rmdir()
+    await upkeep(world).make_room()
+    assert world.core.store.fitted_folder.is_dir()
