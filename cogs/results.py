@@ -12,16 +12,15 @@ from discord.ext import commands
 from bot.asks import InteractionAsk
 from bot.client import BotClient, CannotDo, Interaction, asking, say
 from bot.exhibiting import Exhibiting
-from bot.generations.access import may_see
 from bot.generations.files import kept
 from bot.generations.lineage import derive, picture_image
 from bot.generations.previews import previews_of
-from bot.generations.values import Derived, GenerationRequest, PictureView, RelativeView, RequestView
+from bot.generations.values import Derived, GenerationRequest, PictureView, RequestView
 from bot.intake import Intake
 from bot.presses import Submitted, on_choice, on_press, on_submit
 from bot.removing import Removing
 from bot.replies import show_pictures
-from bot.rights import seen_here
+from bot.rights import Viewer, seen_here
 from bot.ui import ids
 from bot.ui.actions import Action, Choice, larger_sizes, which_card
 from bot.ui.details import PROMPT_FILE, details_card, maker_card, whole_prompt
@@ -259,15 +258,6 @@ class Results(commands.Cog):
 
     async def _put_details(self, interaction: Interaction, view: RequestView) -> None:
         relatives = await self._generations.relatives(view.id)
-
-        def visible(relative: RelativeView) -> bool:
-            return may_see(
-                relative,
-                user_id=interaction.user.id,
-                guild_id=interaction.guild_id,
-                channel_id=interaction.channel_id,
-            )
-
         prompt = whole_prompt(view)
         files = [discord.File(io.BytesIO(prompt.encode("utf-8", "replace")), PROMPT_FILE)] if prompt else []
         preview = (await previews_of(self._services.store, [view])).get(view.id)
@@ -276,7 +266,7 @@ class Results(commands.Cog):
             files.append(discord.File(preview.path, filename=preview.filename, description=said))
         # What was booked is between whoever paid and the books; /usage find is for those who manage the server.
         booked = await self._generations.booked(view.id) if view.user_id == interaction.user.id else []
-        card = details_card(view, relatives, visible, preview=preview, booked=booked)
+        card = details_card(view, relatives, Viewer.of(interaction).sees, preview=preview, booked=booked)
         await interaction.edit_original_response(view=card, attachments=files, allowed_mentions=_NOBODY)
 
     async def _tell_maker(

@@ -170,8 +170,8 @@ def test_details_name_relatives_and_hide_private_ones() -> None:
     )
     card = details_card(ONE, kin, lambda one: not one.private)
     said = texts(card)
-    assert "Came of** a private picture, as an edit" in said
-    assert "· an edit: a private picture" in said
+    assert "Came of** a picture you can't see here, as an edit" in said
+    assert "· an edit: a picture you can't see here" in said
     assert "secret" not in said
     options = card.to_components()[0]["components"][-2]["components"][0]["options"]
     assert [option["value"] for option in options] == [f"{2:016x}"]
