@@ -52,7 +52,7 @@ class Results(commands.Cog):
     # --- a new picture ---
 
     async def _take(
-        self, interaction: Interaction, view: RequestView, make: Make, *, agreed_credits: int | None = None
+        self, interaction: Interaction, view: RequestView, make: Make, *, named_credits: int | None = None
     ) -> None:
         """Ask for what ``make`` makes of a result; it is private where the result is."""
 
@@ -67,9 +67,7 @@ class Results(commands.Cog):
                 update={"private": view.private, "notify": view.notify and _mine(view, interaction)}
             )
 
-        await self._intake.take(
-            InteractionAsk(interaction), prepare, private=view.private, agreed_credits=agreed_credits
-        )
+        await self._intake.take(InteractionAsk(interaction), prepare, private=view.private, named_credits=named_credits)
 
     async def again_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Ask for the same once more."""
@@ -98,7 +96,7 @@ class Results(commands.Cog):
                 fresh, Derived.EDIT, position=position, prompt=form.prompt, options=form.options, more=form.images
             )
 
-        await self._take(interaction, view, make, agreed_credits=form.agreed_credits)
+        await self._take(interaction, view, make, named_credits=form.named_credits)
 
     async def remix_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Open the form of Remix."""
@@ -117,7 +115,7 @@ class Results(commands.Cog):
                 fresh, Derived.REMIX, prompt=form.prompt or fresh.prompt, options=form.options, count=form.count
             )
 
-        await self._take(interaction, view, make, agreed_credits=form.agreed_credits)
+        await self._take(interaction, view, make, named_credits=form.named_credits)
 
     async def reference_sent(self, interaction: Interaction, match: re.Match[str], submitted: Submitted) -> None:
         """Ask for a new picture with this one, or several of it, as the first references."""
@@ -128,7 +126,7 @@ class Results(commands.Cog):
             interaction,
             view,
             lambda fresh: self._referring(fresh, _position(match), form),
-            agreed_credits=form.agreed_credits,
+            named_credits=form.named_credits,
         )
 
     def _referring(self, view: RequestView, position: int | None, form: Filled) -> GenerationRequest:
@@ -213,7 +211,7 @@ class Results(commands.Cog):
         def make(fresh: RequestView) -> GenerationRequest:
             return derive(fresh, Derived.LARGER, position=position, options={"resolution": size}, count=1)
 
-        await self._take(interaction, view, make, agreed_credits=choice.agreed_credits)
+        await self._take(interaction, view, make, named_credits=choice.named_credits)
 
     async def _collect(self, interaction: Interaction, view: RequestView, positions: list[int]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -225,7 +223,7 @@ class Results(commands.Cog):
 
     async def _vary(self, interaction: Interaction, view: RequestView, choice: Choice, _position: int | None) -> None:
         await self._take(
-            interaction, view, lambda fresh: derive(fresh, Derived.VARIATIONS), agreed_credits=choice.agreed_credits
+            interaction, view, lambda fresh: derive(fresh, Derived.VARIATIONS), named_credits=choice.named_credits
         )
 
     async def _open_reference(
