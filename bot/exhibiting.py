@@ -75,7 +75,7 @@ class Exhibiting:
             return
         except NotForYou:
             raise CannotDo(
-                user_message="Only whoever made this, or a moderator of this channel, can post it to the gallery."
+                user_message="Only whoever made this, or a moderator of its channel, can post it to the gallery."
             ) from None
         row = begun.row
         if not interaction.response.is_done():
@@ -102,7 +102,7 @@ class Exhibiting:
             picture.position,
             user_id=interaction.user.id,
             guild_id=guild.id,
-            moderator=may_moderate(interaction, interaction.channel_id),
+            moderator=may_moderate(interaction, view.standing_channel_id),
             private_agreed=agreed,
         )
 

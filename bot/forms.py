@@ -100,7 +100,7 @@ async def form_sent(
         InteractionAsk(interaction, draft_id=draft.id),
         prepare,
         private=kept.private,
-        agreed_credits=form.agreed_credits,
+        named_credits=form.named_credits,
     )
     if taken and rewritten:
         await clear_away(interaction)

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import discord
 
-from bot.generations.access import may_see
 from bot.generations.lineage import kept_picture, picture_image
 from bot.generations.service import Generations
-from bot.generations.values import Attachment, Derived, Parent, ReferenceImage
+from bot.generations.values import Attachment, Derived, Parent, ReferenceImage, RequestView
 from bot.media import REFERENCE_MIMES, ImageKind
 from bot.ui import ids
 
@@ -82,15 +81,6 @@ class Gathered:
         return Gathered(self.images[:count], (*self.unusable, *more), self.parent)
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """Who wants to use the images, and where: as for `bot.generations.access.may_see`."""
-
-    user_id: int
-    guild_id: int | None
-    channel_id: int | None = None
-
-
 def images_in(message: discord.Message, *, cdn_url: str) -> Found:
     """Return the images of a message: attachments, Components V2, embeds, and what was forwarded with it.
 
@@ -111,11 +101,14 @@ def joined(*found: Found) -> Found:
     return Found(tuple(images[key] for key in in_order), tuple(unusable))
 
 
-async def gather(found: Found, generations: Generations, viewer: Viewer, *, only_theirs: bool = False) -> Gathered:
+async def gather(
+    found: Found, generations: Generations, may_see: Callable[[RequestView], bool], *, only_theirs: bool = False
+) -> Gathered:
     """Turn what a message shows into references; the bot's own pictures are taken in full quality where they are kept.
 
-    ``only_theirs``: the message is one that a single person can see (ephemeral), so a private result on it
-    that is not the viewer's is no image for them. Anywhere else they are given what everybody sees.
+    ``may_see`` tells which results the person may be given like that. ``only_theirs``: the message is one that a single
+    person can see (ephemeral), so a private result on it that is not theirs is no image for them. Anywhere else they
+    are given what everybody sees.
     """
     images: list[ReferenceImage] = []
     unusable = list(found.unusable)
@@ -124,9 +117,7 @@ async def gather(found: Found, generations: Generations, viewer: Viewer, *, only
     for image in found.images:
         view = views[image.own[0]] if image.own is not None else None
         if image.own is not None and view is not None:
-            allowed = may_see(
-                view, user_id=viewer.user_id, guild_id=viewer.guild_id, channel_id=viewer.channel_id
-            )  # fmt: skip
+            allowed = may_see(view)
             if not allowed and only_theirs:
                 unusable.append(Unusable(image.filename, "is somebody else's private picture"))
                 continue

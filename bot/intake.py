@@ -41,6 +41,7 @@ class _Asked:
     """What is known of a request while it is being taken."""
 
     agreed_credits: int | None
+    named_credits: int | None
     request: GenerationRequest | None = None
 
 
@@ -56,16 +57,23 @@ class Intake:
         self._voiding: set[asyncio.Future[bool]] = set()
 
     async def take(
-        self, ask: Ask, prepare: PrepareRequest, *, private: bool, agreed_credits: int | None = None
+        self,
+        ask: Ask,
+        prepare: PrepareRequest,
+        *,
+        private: bool,
+        agreed_credits: int | None = None,
+        named_credits: int | None = None,
     ) -> bool:
         """Accept what ``prepare`` returns, acknowledge, and let it run; a refusal is told instead.
 
-        Returns whether it runs. What costs more than may be spent without asking, or than ``agreed_credits`` (the price
-        that the person was shown and pressed), is asked about first; nothing is held for that. Nothing runs before
+        Returns whether it runs. What costs more than may be spent without asking, or than ``named_credits`` (the price
+        that a form or a choice named), is asked about first; nothing is held for that. Only ``agreed_credits``, the
+        price on the button of an offer that was pressed, is an answer to that, for as much. Nothing runs before
         Discord has acknowledged. When that fails the request is voided: the person sees a failure, would ask again,
         and would pay twice. ``private`` is the request's own: it decides who sees the acknowledgement.
         """
-        asked = _Asked(agreed_credits)
+        asked = _Asked(agreed_credits, named_credits)
         ask.take_up()
         with self._client.taking() as open_for_more:
             if not open_for_more:
@@ -101,14 +109,16 @@ class Intake:
             await self._client.command_rights.check(ask.person)
         request = asked.request = await prepare()
         cost = cost_of(self._catalogue, request)
-        if cost is not None and self._is_to_be_asked(cost, asked.agreed_credits):
+        if cost is not None and self._is_to_be_asked(cost, asked):
             return await self._generations.quote(request, ask.origin)
         # Nothing is awaited until the price is fixed in there: it is the one that was looked at here.
         return await self._generations.accept(request, ask.origin)
 
-    def _is_to_be_asked(self, cost_credits: int, agreed_credits: int | None) -> bool:
-        if agreed_credits is not None:
-            return cost_credits > agreed_credits
+    def _is_to_be_asked(self, cost_credits: int, asked: _Asked) -> bool:
+        if asked.agreed_credits is not None:
+            return cost_credits > asked.agreed_credits
+        if asked.named_credits is not None and cost_credits > asked.named_credits:
+            return True
         return self._confirm_above_credits is not None and cost_credits > self._confirm_above_credits
 
     async def _answer(
@@ -225,6 +235,7 @@ class Intake:
         rules = await self._house.rules(ask.origin.guild_id)
         if instead is not None and not rules.takes(instead.request, self._catalogue):
             instead = None
+        before = asked.agreed_credits if asked.agreed_credits is not None else asked.named_credits
         card = confirm_card(
             request,
             quote,
@@ -232,7 +243,7 @@ class Intake:
             draft_id=draft_id,
             agree_id=ask.offer_id(draft_id, quote.cost_credits),
             instead=await self._offer(ask, instead) if instead is not None else None,
-            agreed_credits=asked.agreed_credits,
+            before_credits=before if before is not None and before < quote.cost_credits else None,
         )
         log.info("request.asked_first", cost_credits=quote.cost_credits, user_id=ask.origin.user_id)
         await ask.answer(card)

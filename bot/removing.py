@@ -20,7 +20,7 @@ from bot.generations.values import Place, RequestView
 from bot.origins import place_of
 from bot.posting import attach
 from bot.presses import Submitted
-from bot.rights import may_moderate
+from bot.rights import may_moderate, moderates_server
 from bot.searching import UNREACHED, find_own
 from bot.ui import moderation_ids as ids
 from bot.ui.card import Card
@@ -43,7 +43,7 @@ _UNKNOWN_MESSAGE: Final = 10008
 _SEARCH_AFTER_MS: Final = 120_000
 """Discord forgets nonces after some minutes; past this the channel is searched for our own message first."""
 _NOBODY = discord.AllowedMentions.none()
-_NOT_YOURS = "Only whoever made this, or a moderator of this channel, can delete it."
+_NOT_YOURS = "Only whoever made this, or a moderator of the channel where it stands, can delete it."
 
 
 class Removing:
@@ -60,17 +60,29 @@ class Removing:
 
     async def ask(self, interaction: Interaction, view: RequestView) -> None:
         """Ask before a result's message is deleted."""
-        moderator = may_moderate(interaction, interaction.channel_id)
-        if not may_remove(view, user_id=interaction.user.id, guild_id=interaction.guild_id, moderator=moderator):
+        whole = self._may_remove(interaction, view)
+        if not whole and not self._exhibited(interaction, view):
             raise CannotDo(user_message=_NOT_YOURS)
         message = interaction.message
         card = delete_card(
             view,
             by_owner=view.user_id == interaction.user.id,
             in_gallery=any(post.message_id for post in (await self._services.gallery.posts(view.id)).values()),
+            gallery_alone=not whole,
             message_id=message.id if message is not None else None,
         )
         await self._ask(interaction, view, card)
+
+    def _may_remove(self, interaction: Interaction, view: RequestView) -> bool:
+        """Tell whether whoever presses may take away a result as a whole: not from wherever they happen to be."""
+        moderator = may_moderate(interaction, view.standing_channel_id)
+        return may_remove(view, user_id=interaction.user.id, guild_id=interaction.guild_id, moderator=moderator)
+
+    def _exhibited(self, interaction: Interaction, view: RequestView) -> list[int]:
+        """Return the channels of the gallery that show it, and that whoever presses moderates."""
+        if view.place_guild_id != interaction.guild_id:
+            return []
+        return [channel_id for channel_id in view.exhibited_in if may_moderate(interaction, channel_id)]
 
     async def _ask(self, interaction: Interaction, view: RequestView, card: Card) -> None:
         message = interaction.message
@@ -84,9 +96,9 @@ class Removing:
     async def take_down_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Delete the message in which an owner shows a result, having asked; the result's own message stays."""
         view = await self._services.generations.view(match["request_id"])
-        moderator = may_moderate(interaction, interaction.channel_id)
         message = interaction.message
         by_owner = view is not None and view.user_id == interaction.user.id
+        moderator = view is not None and self._may_take_down(interaction, view)
         if view is None or message is None or not (by_owner or moderator):
             raise CannotDo(user_message=_NOT_YOURS)
         if match["message_id"] is None:
@@ -115,27 +127,49 @@ class Removing:
         view = await self._services.generations.view(match["request_id"])
         if view is None:
             raise CannotDo(user_message=_NOT_YOURS)
-        moderator = may_moderate(interaction, interaction.channel_id)
-        if not may_remove(view, user_id=interaction.user.id, guild_id=interaction.guild_id, moderator=moderator):
+        whole = self._may_remove(interaction, view)
+        exhibited = [] if whole else self._exhibited(interaction, view)
+        if not whole and not exhibited:
             raise CannotDo(user_message=_NOT_YOURS)
         await interaction.response.defer()
-        begun_on = int(match["message_id"]) if match["message_id"] else None
-        removed, deleted, left = await self._remove(interaction, view, moderator=moderator, begun_on=begun_on)
-        card = deleted_card(view, by_owner=removed.by_owner, deleted=deleted, left=left)
+        if whole:
+            begun_on = int(match["message_id"]) if match["message_id"] else None
+            removed, deleted, left = await self._remove(interaction, view, begun_on=begun_on)
+            card = deleted_card(view, by_owner=removed.by_owner, deleted=deleted, left=left)
+        else:
+            posts = await self._services.moderation.take_from_gallery(
+                view.id, user_id=interaction.user.id, channel_ids=exhibited
+            )
+            deleted = sum([await self._delete(view, post, interaction.guild_id) for post in posts])
+            card = deleted_card(view, by_owner=False, deleted=deleted, left=len(posts) - deleted)
         await interaction.edit_original_response(view=card, allowed_mentions=_NOBODY)
 
+    def _may_take_down(self, interaction: Interaction, view: RequestView) -> bool:
+        """Tell whether whoever presses moderates the channel of a message with which an owner shows a result.
+
+        What stands for all in this server has messages of its own, which are asked about where they stand.
+        """
+        if not may_moderate(interaction, interaction.channel_id):
+            return False
+        shown_only = view.private or view.place_guild_id != interaction.guild_id
+        return shown_only or may_moderate(interaction, view.standing_channel_id)
+
     async def _remove(
-        self, interaction: Interaction, view: RequestView, *, moderator: bool, begun_on: int | None
+        self, interaction: Interaction, view: RequestView, *, begun_on: int | None
     ) -> tuple[Removed, int, int]:
         """Remove a result; returns what was decided, how many messages were deleted, and how many could not be."""
         removed = await self._services.moderation.remove(
-            view.id, user_id=interaction.user.id, guild_id=interaction.guild_id, moderator=moderator
+            view.id,
+            user_id=interaction.user.id,
+            guild_id=interaction.guild_id,
+            moderator=may_moderate(interaction, view.standing_channel_id),
         )
         messages = {(message.channel_id, message.message_id): message for message in removed.messages}
         if begun_on is not None and interaction.channel_id is not None:
             messages.setdefault((interaction.channel_id, begun_on), Standing(interaction.channel_id, begun_on))
         deleted = left = 0
         for message in messages.values():
+            # Whoever may take the picture away from where it stands may from the gallery, too.
             may = removed.by_owner or message.in_gallery or may_moderate(interaction, message.channel_id)
             if may and await self._delete(view, message, view.place_guild_id):
                 deleted += 1
@@ -225,10 +259,10 @@ class Removing:
     async def report_delete_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Delete what was reported, as a moderator of the channel where it stands."""
         report, view = await self._reported(interaction, match)
-        if view is None or not may_moderate(interaction, view.channel_id):
+        if view is None or not may_moderate(interaction, view.standing_channel_id):
             raise CannotDo(user_message="Only a moderator of the channel where the picture stands can delete it.")
         await interaction.response.defer()
-        await self._remove(interaction, view, moderator=True, begun_on=None)
+        await self._remove(interaction, view, begun_on=None)
         await self._answer_handled(interaction, report)
 
     async def report_dismiss_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
@@ -241,12 +275,19 @@ class Removing:
 
     async def _reported(self, interaction: Interaction, match: re.Match[str]) -> tuple[ReportRow, RequestView | None]:
         report = await self._services.moderation.get_report(int(match["report_id"]))
-        given = interaction.permissions
         if report is None or report.guild_id != interaction.guild_id:
             raise CannotDo(user_message="This report is not here.")
-        if not (given.manage_messages or given.manage_guild):
-            raise CannotDo(user_message="Only moderators can do that.")
+        await self._check_moderator(interaction)
         return report, await self._services.generations.view(report.request_id)
+
+    async def _check_moderator(self, interaction: Interaction) -> None:
+        """Raise CannotDo for whoever moderates neither the server nor the channel to which its reports come."""
+        if moderates_server(interaction):
+            return
+        settings = await self._services.moderation.settings(interaction.guild_id or 0)
+        channel_id = settings.reports_channel_id
+        if channel_id is None or not may_moderate(interaction, channel_id):
+            raise CannotDo(user_message="Only moderators can do that.")
 
     async def _answer_handled(self, interaction: Interaction, report: ReportRow) -> None:
         """Go on to the next report where they are looked through; a card in the channel was changed already."""
@@ -279,9 +320,7 @@ class Removing:
 
     async def look_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Show an open report, privately."""
-        given = interaction.permissions
-        if not (given.manage_messages or given.manage_guild):
-            raise CannotDo(user_message="Only moderators can do that.")
+        await self._check_moderator(interaction)
         message = interaction.message
         looking = message is not None and bool(message.attachments)
         if looking:

@@ -15,7 +15,6 @@ from discord.ext import commands
 from bot.asks import InteractionAsk
 from bot.client import BotClient, CannotDo, Interaction, asking
 from bot.forms import open_rewrite
-from bot.generations.access import may_see
 from bot.generations.defaults import with_usual
 from bot.generations.lineage import kept_picture, picture_image
 from bot.generations.mending import PartMissing
@@ -26,6 +25,7 @@ from bot.generations.values import MAX_PICTURES, Attachment, Derived, Generation
 from bot.intake import Intake
 from bot.origins import payer_guild_id
 from bot.presses import on_press
+from bot.rights import Viewer
 from bot.rivya import BadOption, Catalogue, ModelSpec
 from bot.ui import ids
 from bot.ui.choices import (
@@ -164,9 +164,7 @@ class Imagine(commands.Cog):
         if match is None:
             raise Refused(user_message="I don't know that picture. Pick one from the list of your pictures.")
         view = await self._generations.view(match["request_id"])
-        if view is None or not may_see(
-            view, user_id=interaction.user.id, guild_id=interaction.guild_id, channel_id=interaction.channel_id
-        ):
+        if view is None or not Viewer.of(interaction).sees(view):
             raise NotForYou
         try:
             picture = kept_picture(view, int(match["position"]) if match["position"] else None)

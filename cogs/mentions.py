@@ -15,10 +15,11 @@ from discord.ext import commands
 from bot.asks import UNHEARD, MessageAsk
 from bot.client import BotClient, card_of
 from bot.errors import BotError
-from bot.gathering import Found, Gathered, Viewer, gather, images_in, joined
+from bot.gathering import Found, Gathered, gather, images_in, joined
 from bot.generations.defaults import FOLLOWS_REFERENCE, with_usual
 from bot.generations.values import GenerationRequest, Origin
 from bot.intake import Intake
+from bot.rights import Viewer
 from bot.ui.card import Card
 from bot.ui.failure import error_card
 from bot.ui.found import ask_card, direct_card, how_to_card, slower_card
@@ -98,10 +99,11 @@ class Mentions(commands.Cog):
         prompt = self._prompt(message)
         replied, blind = await self._replied_to(message)
         own = self._found(message)
+        member = message.author if isinstance(message.author, discord.Member) else None
         gathered = await gather(
             joined(replied, own),
             self._services.generations,
-            Viewer(message.author.id, guild_id, message.channel.id),
+            Viewer(message.author.id, guild_id, message.channel.id, member).sees,
         )
         if not prompt:
             await ask.answer(how_to_card(self._name, images=len(gathered.images)))

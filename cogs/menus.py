@@ -10,9 +10,10 @@ from discord.ext import commands
 
 from bot.client import BotClient, Interaction, asking, say
 from bot.forms import form_sent, open_form
-from bot.gathering import Gathered, Viewer, gather, images_in
+from bot.gathering import Gathered, gather, images_in
 from bot.intake import Intake
 from bot.presses import Submitted, on_submit
+from bot.rights import Viewer
 from bot.ui import ids
 from bot.ui.found import no_images_card
 from bot.ui.tray import added_card
@@ -75,7 +76,7 @@ class Menus(commands.Cog):
         return await gather(
             images_in(message, cdn_url=self._services.settings.discord_cdn_url),
             self._services.generations,
-            Viewer(interaction.user.id, interaction.guild_id, interaction.channel_id),
+            Viewer.of(interaction).sees,
             only_theirs=message.flags.ephemeral,
         )
 

@@ -66,7 +66,7 @@ class Requests(commands.Cog):
             view,
             user_id=interaction.user.id,
             guild_id=interaction.guild_id,
-            moderator=may_moderate(interaction, view.channel_id),
+            moderator=may_moderate(interaction, view.standing_channel_id),
         )
         if view is None or not may_cancel:
             raise CannotDo(user_message="Only whoever asked for this, or a moderator, can cancel it.")

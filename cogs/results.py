@@ -12,16 +12,15 @@ from discord.ext import commands
 from bot.asks import InteractionAsk
 from bot.client import BotClient, CannotDo, Interaction, asking, say
 from bot.exhibiting import Exhibiting
-from bot.generations.access import may_see
 from bot.generations.files import kept
 from bot.generations.lineage import derive, picture_image
 from bot.generations.previews import previews_of
-from bot.generations.values import Derived, GenerationRequest, PictureView, RelativeView, RequestView
+from bot.generations.values import Derived, GenerationRequest, PictureView, RequestView
 from bot.intake import Intake
 from bot.presses import Submitted, on_choice, on_press, on_submit
 from bot.removing import Removing
 from bot.replies import show_pictures
-from bot.rights import seen_here
+from bot.rights import Viewer, seen_here
 from bot.ui import ids, moderation_ids
 from bot.ui.actions import Action, Choice, larger_sizes, which_card
 from bot.ui.details import PROMPT_FILE, details_card, maker_card, whole_prompt
@@ -53,7 +52,7 @@ class Results(commands.Cog):
     # --- a new picture ---
 
     async def _take(
-        self, interaction: Interaction, view: RequestView, make: Make, *, agreed_credits: int | None = None
+        self, interaction: Interaction, view: RequestView, make: Make, *, named_credits: int | None = None
     ) -> None:
         """Ask for what ``make`` makes of a result; it is private where the result is."""
 
@@ -68,9 +67,7 @@ class Results(commands.Cog):
                 update={"private": view.private, "notify": view.notify and _mine(view, interaction)}
             )
 
-        await self._intake.take(
-            InteractionAsk(interaction), prepare, private=view.private, agreed_credits=agreed_credits
-        )
+        await self._intake.take(InteractionAsk(interaction), prepare, private=view.private, named_credits=named_credits)
 
     async def again_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Ask for the same once more."""
@@ -99,7 +96,7 @@ class Results(commands.Cog):
                 fresh, Derived.EDIT, position=position, prompt=form.prompt, options=form.options, more=form.images
             )
 
-        await self._take(interaction, view, make, agreed_credits=form.agreed_credits)
+        await self._take(interaction, view, make, named_credits=form.named_credits)
 
     async def remix_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Open the form of Remix."""
@@ -118,7 +115,7 @@ class Results(commands.Cog):
                 fresh, Derived.REMIX, prompt=form.prompt or fresh.prompt, options=form.options, count=form.count
             )
 
-        await self._take(interaction, view, make, agreed_credits=form.agreed_credits)
+        await self._take(interaction, view, make, named_credits=form.named_credits)
 
     async def reference_sent(self, interaction: Interaction, match: re.Match[str], submitted: Submitted) -> None:
         """Ask for a new picture with this one, or several of it, as the first references."""
@@ -129,7 +126,7 @@ class Results(commands.Cog):
             interaction,
             view,
             lambda fresh: self._referring(fresh, _position(match), form),
-            agreed_credits=form.agreed_credits,
+            named_credits=form.named_credits,
         )
 
     def _referring(self, view: RequestView, position: int | None, form: Filled) -> GenerationRequest:
@@ -214,7 +211,7 @@ class Results(commands.Cog):
         def make(fresh: RequestView) -> GenerationRequest:
             return derive(fresh, Derived.LARGER, position=position, options={"resolution": size}, count=1)
 
-        await self._take(interaction, view, make, agreed_credits=choice.agreed_credits)
+        await self._take(interaction, view, make, named_credits=choice.named_credits)
 
     async def _collect(self, interaction: Interaction, view: RequestView, positions: list[int]) -> None:
         await interaction.response.defer(ephemeral=True, thinking=True)
@@ -226,7 +223,7 @@ class Results(commands.Cog):
 
     async def _vary(self, interaction: Interaction, view: RequestView, choice: Choice, _position: int | None) -> None:
         await self._take(
-            interaction, view, lambda fresh: derive(fresh, Derived.VARIATIONS), agreed_credits=choice.agreed_credits
+            interaction, view, lambda fresh: derive(fresh, Derived.VARIATIONS), named_credits=choice.named_credits
         )
 
     async def _open_reference(
@@ -259,15 +256,6 @@ class Results(commands.Cog):
 
     async def _put_details(self, interaction: Interaction, view: RequestView) -> None:
         relatives = await self._generations.relatives(view.id)
-
-        def visible(relative: RelativeView) -> bool:
-            return may_see(
-                relative,
-                user_id=interaction.user.id,
-                guild_id=interaction.guild_id,
-                channel_id=interaction.channel_id,
-            )
-
         prompt = whole_prompt(view)
         files = [discord.File(io.BytesIO(prompt.encode("utf-8", "replace")), PROMPT_FILE)] if prompt else []
         preview = (await previews_of(self._services.store, [view])).get(view.id)
@@ -276,7 +264,7 @@ class Results(commands.Cog):
             files.append(discord.File(preview.path, filename=preview.filename, description=said))
         # What was booked is between whoever paid and the books; /usage find is for those who manage the server.
         booked = await self._generations.booked(view.id) if view.user_id == interaction.user.id else []
-        card = details_card(view, relatives, visible, preview=preview, booked=booked)
+        card = details_card(view, relatives, Viewer.of(interaction).sees, preview=preview, booked=booked)
         await interaction.edit_original_response(view=card, attachments=files, allowed_mentions=_NOBODY)
 
     async def _tell_maker(

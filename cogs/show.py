@@ -10,13 +10,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client import BotClient, CannotDo, Interaction
-from bot.generations.access import may_see
 from bot.generations.files import kept
 from bot.generations.protocols import PostFile
 from bot.generations.states import RequestState
 from bot.generations.values import RequestView
 from bot.origins import payer_guild_id
 from bot.replies import show_pictures
+from bot.rights import Viewer
 from bot.ui.card import Card
 from bot.ui.history import picture_card, request_choices
 
@@ -62,14 +62,8 @@ class Show(commands.Cog):
             view = await self._generations.by_reference(user_id, short[1].lower())
         elif (link := _LINK.fullmatch(said)) is not None:
             view = await self._generations.by_message(int(link[1]))
-        if (
-            view is None
-            or view.state is RequestState.VOID
-            or view.forgotten
-            or not may_see(
-                view, user_id=user_id, guild_id=interaction.guild_id, channel_id=interaction.channel_id
-            )
-        ):  # fmt: skip
+        gone = view is None or view.state is RequestState.VOID or view.forgotten
+        if view is None or gone or not Viewer.of(interaction).sees(view):
             raise CannotDo(user_message=_NOT_HERE)
         return view
 

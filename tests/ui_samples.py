@@ -215,7 +215,7 @@ def samples() -> dict[str, Sample]:
     attached = Attachment(url="https://cdn.example/cat.png", filename="cat.png", size_bytes=9)
     four = GenerationRequest(prompt=PANDA, options=OPTIONS, count=4, references=(attached, attached))
     confirm("confirm", four, Quote(32, 8, BALANCE), instead=cheaper)
-    confirm("confirm-dearer", four, Quote(40, 10, BALANCE), instead=cheaper, agreed_credits=32)
+    confirm("confirm-dearer", four, Quote(40, 10, BALANCE), instead=cheaper, before_credits=32)
     one = GenerationRequest(prompt=ARABIC, options=OPTIONS | {"resolution": "4K"})
     confirm("confirm-arabic", one, Quote(24, 24, replace(BALANCE, allowance_credits=None)))
     confirm("confirm-hostile", GenerationRequest(prompt=HOSTILE, count=3), Quote(24, 8, BALANCE), instead=cheaper)

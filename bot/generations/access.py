@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 
@@ -34,11 +35,26 @@ class Result(Protocol):
         ...
 
 
+class Shown(Result, Protocol):
+    """A result that is known well enough to say where it stands: a RequestView or a RelativeView."""
+
+    @property
+    def id(self) -> str:
+        """The request's."""
+        ...
+
+    @property
+    def stands_in(self) -> Collection[int]:
+        """The channels in which a message shows it."""
+        ...
+
+
 def may_see(result: Result, *, user_id: int, guild_id: int | None, channel_id: int | None = None) -> bool:
     """Tell whether a person may look at a result and make something of it, where they are now.
 
     Their own they may, wherever they are. Somebody else's only while it stands for all to see in the same server
-    (``guild_id``), or, outside of servers, in the same channel.
+    (``guild_id``), or, outside of servers, in the same channel. Which channels of a server they may view only Discord
+    knows: of whatever is shown to a person ``bot.rights.Viewer`` asks that as well.
     """
     if result.user_id == user_id:
         return True

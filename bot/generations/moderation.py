@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -61,7 +62,7 @@ class Moderation:
     async def remove(self, request_id: str, *, user_id: int, guild_id: int | None, moderator: bool) -> Removed:
         """Decide that a result's messages go, and see to it that they are not posted again.
 
-        ``moderator``: whether this person may manage messages where they are. Raises NotForYou. May be repeated: an
+        ``moderator``: whether this person may manage messages where it stands. Raises NotForYou. May be repeated: an
         owner's removal becomes a moderator's, never the other way round.
         """
         now_ms = self._clock.now_ms()
@@ -123,6 +124,22 @@ class Moderation:
         by_owner = await self._database.write(work)
         log.info("result.taken_down", request_id=request_id, by_owner=by_owner, message_id=message_id)
         return by_owner
+
+    async def take_from_gallery(self, request_id: str, *, user_id: int, channel_ids: Sequence[int]) -> list[Standing]:
+        """Decide that what stands of a result in ``channel_ids``, a gallery, goes; its own message stays."""
+
+        async def work(tx: Connection) -> list[Standing]:
+            rows = GenerationsRepository(tx).gallery
+            gone = []
+            for post in await rows.of(request_id):
+                if post.message_id is not None and post.channel_id in channel_ids:
+                    gone.append(Standing(post.channel_id, post.message_id, in_gallery=True))
+                    await rows.change(post.picture_id, channel_id=post.channel_id, message_id=None)
+            return gone
+
+        gone = await self._database.write(work)
+        log.info("result.taken_from_gallery", request_id=request_id, by=user_id, messages=len(gone))
+        return gone
 
     async def restore(self, request_id: str, *, user_id: int) -> None:
         """Let an owner who posts their result again take back their own removal; a moderator's stays."""

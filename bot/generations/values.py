@@ -229,6 +229,11 @@ class RelativeView:
     message_id: int | None = None
     """Where its result stands, when it does."""
 
+    @property
+    def stands_in(self) -> tuple[int, ...]:
+        """The channel in which it stands, or was asked for."""
+        return (self.channel_id,) if self.channel_id is not None else ()
+
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
@@ -304,6 +309,19 @@ class RequestView:
     """Whether it was asked for in another channel: nothing else there says whom it is for."""
     forgotten: bool = False
     """Whether its words, references and pictures were removed for good: by its person, or after their time."""
+
+    exhibited_in: tuple[int, ...] = ()
+    """The channels of its server's gallery in which pictures of it stand."""
+
+    @property
+    def standing_channel_id(self) -> int:
+        """The channel in which its message stands, or is to."""
+        return self.delivered_channel_id or self.channel_id
+
+    @property
+    def stands_in(self) -> tuple[int, ...]:
+        """The channels in which messages of ours show it."""
+        return (self.standing_channel_id, *self.exhibited_in)
 
     @property
     def reference(self) -> str:

@@ -29,6 +29,7 @@ class Gathered:
     references: Mapping[str, Sequence[ReferenceView]]
     parents: Mapping[str, RelativeView]
     galleries: Collection[int]
+    exhibited: Mapping[str, tuple[int, ...]]
     balances: Mapping[str, Balance]
     telling_of_private: Collection[int]
     """The servers whose log shows the prompts of private pictures."""
@@ -113,6 +114,7 @@ class Views:
             )
         guild_ids = {request.place_guild_id for request in found if request.place_guild_id is not None}
         private_in = {r.guild_id for r in found if r.private and r.guild_id is not None}
+        galleries = await rows.guilds.with_gallery(*guild_ids) if guild_ids else set()
         balances = {}
         if with_balance:
             now_ms = self._clock.now_ms()
@@ -124,7 +126,8 @@ class Views:
             pictures=pictures,
             references=references,
             parents=await self.parents(tx, found),
-            galleries=await rows.guilds.with_gallery(*guild_ids) if guild_ids else set(),
+            galleries=galleries,
+            exhibited=await rows.gallery.channels(*ids) if galleries else {},
             balances=balances,
             telling_of_private=await rows.rules.telling_of_private(*private_in) if private_in else frozenset(),
         )
@@ -172,6 +175,7 @@ class Views:
                     removed_by=request.removed_by,
                     prices=self._catalogue.prices(request.model),
                     has_gallery=request.place_guild_id in gathered.galleries,
+                    exhibited_in=gathered.exhibited.get(request.id, ()),
                     log_shows_private=bool(request.private) and request.guild_id in gathered.telling_of_private,
                     from_elsewhere=request.source_kind == SourceKind.ELSEWHERE,
                     forgotten=request.forgotten_at_ms is not None,

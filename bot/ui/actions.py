@@ -39,12 +39,12 @@ class Choice:
 
     action: Action
     size: str | None = None
-    agreed_credits: int | None = None
+    named_credits: int | None = None
 
     @property
     def value(self) -> str:
         """What stands for it in a select, or in a custom id: "larger.4K.8"."""
-        parts = (self.action, self.size, self.agreed_credits)
+        parts = (self.action, self.size, self.named_credits)
         return ".".join(str(part) for part in parts if part is not None)
 
     @classmethod
@@ -53,10 +53,10 @@ class Choice:
         word, *rest = value.split(".")
         action = Action(word)
         size = rest.pop(0) if action is Action.LARGER and rest else None
-        agreed = int(rest.pop(0)) if rest else None
+        named = int(rest.pop(0)) if rest else None
         if rest or (action is Action.LARGER) != (size is not None):
             raise ValueError(value)
-        return cls(action, size, agreed)
+        return cls(action, size, named)
 
 
 def controls(
@@ -128,7 +128,7 @@ def price_of(view: RequestView) -> int | None:
 def _which(choice: Choice) -> str:
     match choice.action:
         case Action.LARGER:
-            cost = f" It costs {in_credits(choice.agreed_credits)}." if choice.agreed_credits is not None else ""
+            cost = f" It costs {in_credits(choice.named_credits)}." if choice.named_credits is not None else ""
             return f"Which picture at {choice.size}?{cost}"
         case Action.TRAY:
             return "Which pictures go into your tray?"

@@ -25,18 +25,18 @@ def confirm_card(
     draft_id: str,
     agree_id: str,
     instead: Mend | None = None,
-    agreed_credits: int | None = None,
+    before_credits: int | None = None,
 ) -> Card:
     """Return what a request costs and would leave, with [Paint it] [something cheaper] [Not now].
 
     ``agree_id``: the custom id of what is pressed to agree.
-    ``agreed_credits`` is the price that was agreed to before, where it has risen since.
+    ``before_credits`` is the price that was named before, where it has risen since.
     """
     cost = quote.cost_credits
-    if agreed_credits is None:
+    if before_credits is None:
         headline = f"**This costs {in_credits(cost)}.**"
     else:
-        headline = f"**The price has changed: this costs {in_credits(cost)} now**, not {grouped(agreed_credits)}."
+        headline = f"**The price has changed: this costs {in_credits(cost)} now**, not {grouped(before_credits)}."
     return Card(
         SLATE,
         f"{headline} {_left(quote)}",

@@ -17,7 +17,7 @@ from bot.ui.actions import dimensions
 from bot.ui.card import SLATE, TEXT_LIMIT, Card, button, fine, gap, lines, row, select
 from bot.ui.fates import absent, at_work, came, fate_lines
 from bot.ui.history import preview_text
-from bot.ui.kin import A_FORGOTTEN_PICTURE, A_PRIVATE_PICTURE, ARROW, derived_words, message_url, result_link
+from bot.ui.kin import A_FORGOTTEN_PICTURE, A_HIDDEN_PICTURE, ARROW, derived_words, message_url, result_link
 from bot.ui.text import label, plain, units
 from bot.ui.words import BOOKED, counted, day, duration, grouped, in_credits, listed, relative
 
@@ -200,7 +200,7 @@ def _named(relative_view: RelativeView, may_see: MaySee) -> str:
     if not relative_view.prompt:
         return A_FORGOTTEN_PICTURE
     if not may_see(relative_view):
-        return A_PRIVATE_PICTURE
+        return A_HIDDEN_PICTURE
     url = message_url(relative_view)
     link = f" [{ARROW}]({url})" if url is not None and relative_view.removed_by is None else ""
     return f"“{plain(own_prompt(relative_view), _RELATIVE_LIMIT)}”{link}"

@@ -17,8 +17,8 @@ _DERIVED = {
 }
 ARROW = "↗\ufe0e"
 """With the sign that asks for a letter, not for the blue emoji."""
-A_PRIVATE_PICTURE = "a private picture"
-"""All that is said of a relative that the person may not see."""
+A_HIDDEN_PICTURE = "a picture you can't see here"
+"""All that is said of a relative that the person may not see: it is private, or of a channel that is not theirs."""
 A_FORGOTTEN_PICTURE = "a picture that is kept no longer"
 
 

@@ -70,14 +70,14 @@ class Submitted(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A form as it was filled in; ``agreed_credits`` is the price that its choices named."""
+    """A form as it was filled in; ``named_credits`` is the price that its choices named."""
 
     prompt: str
     options: Mapping[str, str]
     count: int | None
     images: tuple[Attachment, ...]
     positions: tuple[int, ...]
-    agreed_credits: int | None
+    named_credits: int | None
 
 
 def filled(submitted: Submitted) -> Filled:
@@ -99,7 +99,7 @@ def filled(submitted: Submitted) -> Filled:
         count=count,
         images=submitted.images("files"),
         positions=tuple(int(value) for value in submitted.values("picture")),
-        agreed_credits=None if each is None else each * (count or 1),
+        named_credits=None if each is None else each * (count or 1),
     )
 
 

@@ -23,8 +23,18 @@ _REASON_LIMIT = 1000
 # --- asked once ---
 
 
-def delete_card(view: RequestView, *, by_owner: bool, in_gallery: bool = False, message_id: int | None) -> Card:
-    """Return the question before a result's message is deleted; ``message_id`` is the one on which it began."""
+def delete_card(
+    view: RequestView,
+    *,
+    by_owner: bool,
+    in_gallery: bool = False,
+    gallery_alone: bool = False,
+    message_id: int | None,
+) -> Card:
+    """Return the question before a result's message is deleted; ``message_id`` is the one on which it began.
+
+    ``gallery_alone``: only what stands in the gallery goes.
+    """
     things = "picture" if len(view.pictures) == 1 else "pictures"
     it = "It" if len(view.pictures) == 1 else "They"
     if by_owner:
@@ -32,7 +42,12 @@ def delete_card(view: RequestView, *, by_owner: bool, in_gallery: bool = False, 
     else:
         them = "it" if it == "It" else "them"
         stays = f"Whoever made {them} keeps {them} in /history, and can't post {them} again."
-    if in_gallery:
+    if gallery_alone:
+        stays = (
+            f"{it} {'goes' if it == 'It' else 'go'} from the gallery alone, and {'stays' if it == 'It' else 'stay'} "
+        )
+        stays += "in the channel of the original."
+    elif in_gallery:
         stays = f"{it} {'goes' if it == 'It' else 'go'} from the gallery as well. {stays}"
     coming = "What is still being painted is paid for, and goes to /history." if at_work(view) else None
     return Card(

@@ -158,7 +158,13 @@ async def _again(world: DiscordWorld, **wanted: Any) -> Take:
 
 async def _variations(world: DiscordWorld, **wanted: Any) -> Take:
     source = await made(world, PROMPT, **wanted)
-    return lambda: more(world, world.alice, source, "Variations")
+
+    async def take() -> Any:
+        asked = await more(world, world.alice, source, "Variations")
+        agree = [words for words in labels_of(asked.response) if words.startswith("Paint all 4")]
+        return await world.click(world.alice, asked.response, agree[0]) if agree else asked
+
+    return take
 
 
 async def _larger(world: DiscordWorld, **wanted: Any) -> Take:

@@ -97,7 +97,7 @@ async def test_a_relative_that_is_private_is_only_said_to_be(discord_world: Disc
     assert secret.parent is not None
 
     details = await more(world, world.alice, source, "Details")
-    assert "a private picture" in text_of(details.response)
+    assert "a picture you can't see here" in text_of(details.response)
     assert "secret" not in text_of(details.response)
     assert str(bob.id) not in text_of(details.response)
     assert selects_of(details.response) == []

@@ -67,7 +67,7 @@ async def test_who_may_post(discord_world: DiscordWorld) -> None:
     refused = await more(world, world.member("bob"), source, POST)
     assert refused.ephemeral
     assert text_of(refused.response) == (
-        "**Only whoever made this, or a moderator of this channel, can post it to the gallery.**"
+        "**Only whoever made this, or a moderator of its channel, can post it to the gallery.**"
     )
     assert world.messages(gallery) == []
     await more(world, world.moderator("moderator"), source, POST)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import discord
 import pytest
 
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.ui import ids, moderation_ids
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, text_of
-from tests.cogs.results import made, more, newest
+from tests.cogs.results import made, more, newest, newest_view
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,7 +53,7 @@ async def test_a_stranger_can_not_delete(discord_world: DiscordWorld) -> None:
     ):
         assert attempt.ephemeral
         assert text_of(attempt.response) == (
-            "**Only whoever made this, or a moderator of this channel, can delete it.**"
+            "**Only whoever made this, or a moderator of the channel where it stands, can delete it.**"
         )
     assert len(pictures_of(source)) == 1
 
@@ -217,18 +218,15 @@ async def test_moderators_dismiss_and_delete_after_a_restart(discord_world: Disc
     assert text_of(again.response) == "**This report is not here.**"
 
 
-async def test_a_moderator_of_another_channel_can_not_delete_by_a_report(discord_world: DiscordWorld) -> None:
+async def test_who_manages_the_server_deletes_by_a_report(discord_world: DiscordWorld) -> None:
     world = discord_world
     channel = await _reports_channel(world)
-    source = await made(world, "of this channel only")
-    await _report(world, world.member("bob"), source)
+    await _report(world, world.member("bob"), await made(world, "of another channel"))
     (report,) = world.messages(channel)
     manager = world.member("manager", manage_guild=True)
-    refused = await world.click(manager, report, "Delete picture")
-    assert text_of(refused.response) == ("**Only a moderator of the channel where the picture stands can delete it.**")
-    assert len(pictures_of(source)) == 1
-    await world.click(manager, report, "Dismiss")
-    assert "dismissed by" in text_of(world.messages(channel)[0])
+    await world.click(manager, report, "Delete picture")
+    assert f"deleted by <@{manager.id}>" in text_of(world.messages(channel)[0])
+    assert world.messages() == []
 
 
 async def test_without_a_channel_a_report_is_kept_and_that_is_said(discord_world: DiscordWorld) -> None:
@@ -294,3 +292,91 @@ async def test_deleting_closes_its_reports(discord_world: DiscordWorld) -> None:
     (report,) = world.messages(channel)
     assert f"deleted by <@{world.alice.id}>" in text_of(report)
     assert pictures_of(report) == []
+
+
+# --- where one moderates counts, not where one is ---
+
+
+def _own_channel(world: DiscordWorld, keeper: Any, name: str = "own") -> Any:
+    rights = discord.PermissionOverwrite(manage_messages=True)
+    return world.guild.create_text_channel(f"{name}-{keeper.id}", overwrites={keeper: rights})
+
+
+async def _exhibited(world: DiscordWorld, prompt: str, curator: Any) -> tuple[Any, Any]:
+    """Make a picture and post it to a gallery that ``curator`` moderates; returns its message and the gallery."""
+    gallery = _own_channel(world, curator, "gallery")
+    await world.client.services.moderation.set_channels(world.guild.id, by=1, gallery_channel_id=gallery.id)
+    source = await made(world, prompt)
+    await more(world, world.alice, source, "Post to the gallery")
+    assert len(world.messages(gallery)) == 1
+    return source, gallery
+
+
+async def test_a_moderator_of_one_channel_takes_nothing_away_from_others(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    _, gallery = await _exhibited(world, "the pride of the server", world.member("curator"))
+    view = await newest_view(world)
+    keeper = world.member("keeper")
+    own = _own_channel(world, keeper)
+    shown = await world.slash(keeper, "show", channel=own, id=view.id)
+    for attempt in (
+        await more(world, keeper, shown.response, "Delete"),
+        await world.forge(keeper, shown.response, ids.delete(view.id, shown.response.id)),
+        await world.forge(keeper, shown.response, ids.take_down(view.id, shown.response.id)),
+    ):
+        said = text_of([*attempt.followups, attempt.response][0])
+        assert "a moderator of the channel where it stands" in said
+    posted = await more(world, keeper, shown.response, "Post to the gallery")
+    assert "a moderator of its channel" in text_of([*posted.followups, posted.response][0])
+    assert (len(world.messages()), len(world.messages(gallery))) == (1, 1)
+    assert (await newest_view(world)).removed_by is None
+
+    # Who moderates the server may from anywhere.
+    moderator = world.moderator("moderator")
+    shown = await world.slash(moderator, "show", channel=own, id=view.id)
+    asked = await more(world, moderator, shown.response, "Delete")
+    await world.click(moderator, [*asked.followups, asked.response][0], "Delete picture")
+    assert (world.messages(), world.messages(gallery)) == ([], [])
+
+
+async def test_a_moderator_of_the_gallery_takes_away_what_stands_there_alone(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    curator = world.member("curator")
+    source, gallery = await _exhibited(world, "not for this wall", curator)
+    (post,) = world.messages(gallery)
+    asked = await more(world, curator, post, "Delete")
+    assert "It goes from the gallery alone, and stays in the channel of the original." in text_of(asked.response)
+    await world.click(curator, asked.response, "Delete picture")
+    assert "**Deleted.**" in text_of(asked.response)
+    assert (len(world.messages()), world.messages(gallery)) == (1, [])
+    assert (await newest_view(world)).removed_by is None
+    refused = await more(world, curator, source, "Delete")
+    assert "a moderator of the channel where it stands" in text_of(refused.response)
+
+
+async def test_reports_are_for_moderators_of_the_server_or_of_their_channel(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    clerk = world.member("clerk")
+    reports = _own_channel(world, clerk, "reports")
+    await world.client.services.moderation.set_channels(world.guild.id, by=1, reports_channel_id=reports.id)
+    try:
+        source = await made(world, "reported")
+        bob = world.member("bob")
+        form = await more(world, bob, source, "Report")
+        await world.submit(bob, form, reason="it is not nice")
+        (card,) = world.messages(reports)
+        keeper = world.member("keeper")
+        own = _own_channel(world, keeper)
+        shown = await world.slash(keeper, "show", channel=own, id=await newest(world))
+        found, _ = await world.client.services.moderation.open_reports(world.guild.id, limit=100)
+        (report,) = [one for one in found if one.message_id == card.id]
+        for custom_id in (ids.open_reports(0), ids.report_dismiss(report.id), ids.report_delete(report.id)):
+            forged = await world.forge(keeper, shown.response, custom_id)
+            assert "Only moderators can do that." in text_of([*forged.followups, forged.response][0])
+        refused = await world.click(clerk, card, "Delete picture")
+        assert "Only a moderator of the channel where the picture stands" in text_of(refused.response)
+        await world.click(clerk, card, "Dismiss")
+        assert "dismissed by" in text_of(world.messages(reports)[0])
+        assert len(world.messages()) == 1
+    finally:
+        await world.client.services.moderation.set_channels(world.guild.id, by=1, reports_channel_id=None)

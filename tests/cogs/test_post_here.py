@@ -66,7 +66,9 @@ async def test_what_is_private_has_no_button_that_would_refuse_everybody_else(di
     assert f"by <@{world.alice.id}>" in text_of(posted)
     bob = world.member("bob")
     refused = await world.click(bob, posted, "Delete")
-    assert "Only whoever made this, or a moderator of this channel, can delete it." in text_of(refused.response)
+    assert "Only whoever made this, or a moderator of the channel where it stands, can delete it." in text_of(
+        refused.response
+    )
     # What everybody sees can be used as any other picture.
     used = await world.menu(bob, "Use as reference", posted)
     assert used.modal is not None

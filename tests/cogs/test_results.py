@@ -269,15 +269,41 @@ async def test_a_prompt_too_long_for_the_form_is_kept_unless_replaced(discord_wo
     await world.check_books(charged=24)
 
 
-async def test_more_pictures_at_the_price_that_the_form_named(discord_world: DiscordWorld) -> None:
+async def test_a_form_is_no_answer_to_what_is_asked_above_the_threshold(discord_world: DiscordWorld) -> None:
+    """It names a price, but not what would be left; that of several larger ones it does not name at all."""
     world = discord_world
     source = await made(world, "many of it")
     shown = await world.click(world.alice, source, "Remix")
     assert [option["label"] for option in field(shown, "count")["options"]][3] == "4 pictures · 32 credits"
     remixed = await world.submit(world.alice, shown, **filled_in(shown) | {"count": pick(shown, "count", "4 pictures")})
+    assert remixed.ephemeral
+    assert text_of(remixed.response).startswith("**This costs 32 credits.**")
+    assert "would be left" in text_of(remixed.response)
+    await world.check_books(charged=8)
+    done = await world.click(world.alice, remixed.response, "Paint all 4 · 32 credits")
     await world.idle()
-    assert len(pictures_of(remixed.response)) == 4, "what the form named needs no second question"
+    assert len(pictures_of(done.response)) == 4
     await world.check_books(charged=40)
+
+
+async def test_four_of_a_dear_size_are_asked_about(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    source = await made(world, "a dear one")
+    world.core.catalogue.learn_price("nano-banana-pro", "4K", 24)
+    try:
+        shown = await world.click(world.alice, source, "Remix")
+        values = {"resolution": pick(shown, "resolution", "4K"), "count": pick(shown, "count", "4")}
+        asked = await world.submit(world.alice, shown, **filled_in(shown) | values)
+        assert text_of(asked.response).startswith("**This costs 96 credits.**")
+        larger = await more(world, world.alice, source, "4K")
+        assert text_of(larger.response).startswith("**The price has changed: this costs 24 credits now**, not 8.")
+        edit = await world.click(world.alice, source, "Edit")
+        values = {"prompt": "at night", "resolution": pick(edit, "resolution", "4K")}
+        asked = await world.submit(world.alice, edit, **filled_in(edit) | values)
+        assert text_of(asked.response).startswith("**This costs 24 credits.**")
+        await world.check_books(charged=8)
+    finally:
+        world.core.catalogue.learn_price("nano-banana-pro", "4K", 8)
 
 
 # --- larger, variations, as a reference, tray ---
@@ -317,7 +343,9 @@ async def test_a_larger_one_of_several_asks_which(discord_world: DiscordWorld) -
 async def test_variations_cost_what_the_option_named(discord_world: DiscordWorld) -> None:
     world = discord_world
     source = await made(world, "vary me")
-    varied = await more(world, world.alice, source, "Variations")
+    asked = await more(world, world.alice, source, "Variations ×4 · 32 credits")
+    assert text_of(asked.response).startswith("**This costs 32 credits.**")
+    varied = await world.click(world.alice, asked.response, "Paint all 4 · 32 credits")
     await world.idle()
     assert len(pictures_of(varied.response)) == 4
     assert len(world.tasks("vary me")) == 5
@@ -448,7 +476,10 @@ async def test_everything_works_after_a_restart(discord_world: DiscordWorld) -> 
     assert said["Who made this"].startswith(f"<@{world.alice.id}> made this")
     assert said["Add to my tray"].startswith("**1 image added to your tray.**")
     assert said["Delete"].startswith("**Only whoever made this")
-    for words, pictures in [("Full size", 1), ("2K", 1), ("4K", 1), ("Variations ×4", 4)]:
+    agreed = await world.click(bob, answers["Variations ×4"].response, "Paint all 4 · 32 credits")
+    await world.idle()
+    assert len(pictures_of(agreed.response)) == 4
+    for words, pictures in [("Full size", 1), ("2K", 1), ("4K", 1)]:
         assert len(pictures_of(answers[words].response)) == pictures
     assert answers["Use as reference"].modal is not None
     told = await world.submit(bob, answers["Report to the moderators"], reason="not what it says")

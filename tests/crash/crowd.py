@@ -21,8 +21,8 @@ ANSWER_S = 3.0
 _OFFERED = 3
 """Pictures that are asked about first: more than CONFIRM_ABOVE_CREDITS allows."""
 _OFFERED_CREDITS = 24
-_MORE = {"larger": ("larger.2K.8", 1), "variations": ("variations.32", 4)}
-"""Choices under More, and how many pictures they bring."""
+_VARIED = 4
+_VARIED_CREDITS = 32
 
 
 @dataclass(eq=False)
@@ -41,6 +41,9 @@ class _Offer:
     used: InteractionRecord
     prompt: str
     private: bool
+    count: int = _OFFERED
+    cost_credits: int = _OFFERED_CREDITS
+    reworded: bool = False
 
 
 class Crowd:
@@ -57,8 +60,8 @@ class Crowd:
             ("command", 5, self._command),
             ("asked first", 3, self._asked_first),
             ("again", 2, self._again),
-            ("larger", 1, lambda rng: self._more(rng, "larger")),
-            ("variations", 1, lambda rng: self._more(rng, "variations")),
+            ("larger", 1, self._larger),
+            ("variations", 1, self._variations),
             ("edit", 2, lambda rng: self._derive(rng, "edit")),
             ("remix", 1, lambda rng: self._derive(rng, "remix")),
             ("menu", 2, self._menu),
@@ -128,9 +131,11 @@ class Crowd:
         used = await world.wire.slash(
             rng.choice(world.members), world.channel, "imagine", prompt=prompt, count=_OFFERED, **options
         )
-        offer = _Offer(used, prompt, private=options.get("private", False))
+        return await self._offered(rng, _Offer(used, prompt, private=options.get("private", False)))
+
+    async def _offered(self, rng: Random, offer: _Offer) -> bool:
         self._offers.append(offer)
-        offered = await self._soon(lambda: "until you agree" in self._words(used))
+        offered = await self._soon(lambda: "until you agree" in self._words(offer.used))
         if offered and rng.random() < 0.6:
             await self._decide(rng, offer)
         return True
@@ -144,13 +149,25 @@ class Crowd:
         self._asked(source.prompt, pressed, private=source.private, reworded=source.reworded)
         return True
 
-    async def _more(self, rng: Random, kind: str) -> bool:
-        value, count = _MORE[kind]
+    async def _larger(self, rng: Random) -> bool:
         source, message = self._result(rng)
-        chosen = await self._world.wire.select(_person(source), message.id, "nbb:more:.*", [value])
-        reworded = source.reworded or kind == "larger"
-        self._asked(source.prompt, chosen, count=count, private=source.private, reworded=reworded)
+        chosen = await self._world.wire.select(_person(source), message.id, "nbb:more:.*", ["larger.2K.8"])
+        self._asked(source.prompt, chosen, private=source.private, reworded=True)
         return True
+
+    async def _variations(self, rng: Random) -> bool:
+        source, message = self._result(rng)
+        value = f"variations.{_VARIED_CREDITS}"
+        chosen = await self._world.wire.select(_person(source), message.id, "nbb:more:.*", [value])
+        offer = _Offer(
+            chosen,
+            source.prompt,
+            private=source.private,
+            count=_VARIED,
+            cost_credits=_VARIED_CREDITS,
+            reworded=source.reworded,
+        )
+        return await self._offered(rng, offer)
 
     async def _derive(self, rng: Random, kind: str) -> bool:
         source, message = self._result(rng)
@@ -210,8 +227,8 @@ class Crowd:
             await self._world.wire.click(member, message, "nbb:notnow:.*")
             self.done["Not now"] += 1
             return
-        pressed = await self._world.wire.click(member, message, f"nbb:paint:[^:]*:{_OFFERED_CREDITS}")
-        self._asked(offer.prompt, pressed, count=_OFFERED, private=offer.private)
+        pressed = await self._world.wire.click(member, message, f"nbb:paint:[^:]*:{offer.cost_credits}")
+        self._asked(offer.prompt, pressed, count=offer.count, private=offer.private, reworded=offer.reworded)
         self.done["Paint it"] += 1
 
     async def _cancel(self, ask: Ask) -> None:

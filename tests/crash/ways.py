@@ -69,14 +69,18 @@ class Again(Way):
 
 
 class Variations(Again):
-    """The choice under More: four at once, at the price that it names."""
+    """The choice under More: four at once, of a model of which so many are not asked about."""
 
     count = 4
+
+    async def begin(self, world: World, prompt: str, options: dict[str, Any]) -> Ask:
+        """Have a result of that model posted."""
+        return await _result(world, prompt, {**options, "model": "nano-banana"})
 
     async def ask(self, world: World, prompt: str, options: dict[str, Any], begun: Ask) -> Ask:
         """Choose it."""
         message_id = begun.interaction.message_id or 0
-        chosen = await world.wire.select(world.members[0], message_id, "nbb:more:.*", ["variations.32"])
+        chosen = await world.wire.select(world.members[0], message_id, "nbb:more:.*", ["variations.12"])
         return _asked(world, prompt, chosen, count=self.count)
 
 

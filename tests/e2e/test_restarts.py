@@ -108,6 +108,8 @@ async def test_what_stands_under_more_and_every_offer_work_after_a_restart(tmp_p
             # What costs something, all at once: a larger size, four more, a new one from its form, a mended refusal.
             larger = await wire.select(bob, source, "nbb:more:.*", ["larger.4K.8"])
             varied = await wire.select(alice, source, "nbb:more:.*", ["variations.32"])
+            varying = await until_said(wire, varied, "This costs 32 credits.")
+            varied = await wire.click(alice, varying.id, "nbb:paint:[^:]*:32")
             form = await wire.select(bob, source, "nbb:more:.*", ["reference"])
             mended = await wire.click(bob, mend.id, "nbb:paint:[^:]*:8")
             await wire.until(lambda: form.modal, PATIENCE_S)

@@ -45,7 +45,7 @@ def test_the_question_holds_the_longest_prompts(prompt: str) -> None:
             draft_id="cd" * 8,
             agree_id=ids.paint("cd" * 8, 10**9),
             instead=instead,
-            agreed_credits=agreed,
+            before_credits=agreed,
         )
         assert broken_limits(card) == []
         assert len(custom_ids(card)) == 3

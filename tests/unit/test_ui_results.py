@@ -177,8 +177,8 @@ def test_details_name_relatives_and_hide_private_ones() -> None:
     )
     card = details_card(ONE, kin, lambda one: not one.private)
     said = texts(card)
-    assert "Came of** a private picture, as an edit" in said
-    assert "· an edit: a private picture" in said
+    assert "Came of** a picture you can't see here, as an edit" in said
+    assert "· an edit: a picture you can't see here" in said
     assert "secret" not in said
     options = card.to_components()[0]["components"][-2]["components"][0]["options"]
     assert [option["value"] for option in options] == [f"{2:016x}"]
@@ -332,7 +332,7 @@ def test_where_no_choice_changes_the_price_the_title_names_it() -> None:
     ratios = parts_of(edit_form(ONE, FIRST))["aspect_ratio"]["options"]
     assert {option["value"].partition("@")[2] for option in ratios} == {"3"}
     sent = filled(_Sent(prompt=["night"], aspect_ratio=["16:9@3"]))
-    assert (sent.options, sent.agreed_credits) == ({"aspect_ratio": "16:9"}, 3)
+    assert (sent.options, sent.named_credits) == ({"aspect_ratio": "16:9"}, 3)
 
 
 def test_names_of_images_are_whole_lines_where_they_are_many() -> None:
@@ -374,7 +374,7 @@ def test_what_was_filled_in_is_read_with_the_price_it_named() -> None:
     form = filled(_Sent(prompt=" a cat ", aspect_ratio=["16:9"], resolution=["4K@24"], count=["3"], picture=["2"]))
     assert form.prompt == "a cat"
     assert form.options == {"aspect_ratio": "16:9", "resolution": "4K"}
-    assert (form.count, form.positions, form.agreed_credits) == (3, (2,), 72)
-    assert filled(_Sent(count=["2@3"])).agreed_credits == 6
-    assert filled(_Sent()).agreed_credits is None
-    assert filled(_Sent(resolution=["2K@8"])).agreed_credits == 8
+    assert (form.count, form.positions, form.named_credits) == (3, (2,), 72)
+    assert filled(_Sent(count=["2@3"])).named_credits == 6
+    assert filled(_Sent()).named_credits is None
+    assert filled(_Sent(resolution=["2K@8"])).named_credits == 8

@@ -40,6 +40,19 @@ class GalleryQueries(Queries):
             .order_by(pictures.c.position),
         )
 
+    async def channels(self, *request_ids: str) -> dict[str, tuple[int, ...]]:
+        """Return the channels in which pictures of requests stand in a gallery, by the requests' ids."""
+        found = await self._connection.execute(
+            select(pictures.c.request_id, gallery_posts.c.channel_id)
+            .join(pictures, pictures.c.id == gallery_posts.c.picture_id)
+            .where(pictures.c.request_id.in_(request_ids), gallery_posts.c.message_id.is_not(None))
+            .distinct()
+        )
+        channels: dict[str, tuple[int, ...]] = {}
+        for request_id, channel_id in found:
+            channels[request_id] = (*channels.get(request_id, ()), channel_id)
+        return channels
+
     async def add(self, row: GalleryRow) -> None:
         """Add a post that is about to be sent."""
         await self._connection.execute(
