@@ -107,11 +107,13 @@ class Stage:
         doubted = catalogue.doubted_credits(model, resolution)
         now_ms = self._clock.now_ms()
         spec = catalogue.get(model)
-        if catalogue.learn_price(model, resolution, taken, said_by=request.id):
+        learned = catalogue.learn_price(model, resolution, taken, said_by=request.id)
+        doubts = catalogue.doubted_credits(model, resolution)
+        if learned or (doubted is not None and doubts is None):  # what was wrong must not come back by a restart
             price = LearnedPrice(model, resolution, catalogue.price_credits(model, resolution), spec.base_credits)
             await self._database.write(lambda tx: GenerationsRepository(tx).memory.learn_price(price, now_ms))
             log.warning("price.learned", model=model, resolution=resolution, price_credits=price.credits)
-        elif catalogue.doubted_credits(model, resolution) not in {None, doubted}:
+        elif doubts not in {None, doubted}:
             said = {
                 "label": spec.label,
                 "resolution": resolution,

@@ -18,6 +18,7 @@ from bot.generations.refusals import ServerPaused, ServicePaused
 from bot.generations.repository import GenerationsRepository
 from bot.generations.states import DeliveryState, PictureState
 from bot.generations.values import GenerationRequest
+from bot.rivya import LearnedPrice
 from bot.rivya.errors import ApiKeyRevoked, InsufficientCredits
 from bot.sandbox.rivya import Fault, FaultKind
 from bot.storage import Connection, open_database
@@ -524,3 +525,16 @@ async def test_a_price_that_a_second_request_confirms_is_believed(worlds: Worlds
             await world.until_idle(step_s=1)
         assert world.core.catalogue.price_credits("nano-banana-pro", "1K") == 48
         await world.check_books(charged=16, variance=80)
+
+
+async def test_a_wrong_price_that_was_believed_does_not_come_back_once_it_was_put_right(worlds: Worlds) -> None:
+    wrong = LearnedPrice("nano-banana-pro", "1K", 8000, 8)
+    async with worlds.open(**OPERATORS) as world:
+        await world.database.write(lambda tx: GenerationsRepository(tx).memory.learn_price(wrong, 0))
+    async with worlds.open(**OPERATORS) as world:
+        assert world.core.catalogue.doubted_credits("nano-banana-pro", "1K") == 8000
+        await world.imagine()
+        await world.until_idle(step_s=1)
+    async with worlds.open(**OPERATORS) as world:
+        assert world.core.catalogue.doubted_credits("nano-banana-pro", "1K") is None
+        assert world.core.catalogue.price_credits("nano-banana-pro", "1K") == 8
