@@ -8,10 +8,11 @@ import structlog
 from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.files import kept
 from bot.generations.gallery import Exhibit, NoGallery, PrivatePicture
+from bot.generations.house_rules import GalleryChannel
 from bot.generations.refusals import NotForYou
 from bot.generations.repository import GalleryRow
 from bot.generations.values import PictureView, RequestView
-from bot.origins import origin_of
+from bot.origins import is_age_restricted, origin_of
 from bot.replies import shrinking
 from bot.rights import lacking_in, may_moderate
 from bot.searching import UNREACHED, find_own
@@ -55,8 +56,11 @@ class Exhibiting:
         guild = interaction.guild
         if guild is None:
             raise NoGallery
-        await self._services.house.check_posting(origin_of(interaction), in_gallery=True)
         settings = await self._services.moderation.settings(guild.id)
+        channel = guild.get_channel(settings.gallery_channel_id or 0)
+        if channel is not None:  # else there is none, or it is gone: that is said below
+            target = GalleryChannel(age_restricted=is_age_restricted(channel))
+            await self._services.house.check_posting(origin_of(interaction), view.prompt, gallery=target)
         gone_id: int | None = None
         try:
             begun = await self._begin(interaction, guild, view, picture, agreed=agreed)

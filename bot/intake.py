@@ -321,7 +321,9 @@ class Intake:
         draft = await self._generations.draft(draft_id)
         if draft is not None and draft.user_id != interaction.user.id:
             raise CannotDo(user_message="Only whoever asked for this can use the button.")
-        if draft is None or (draft.expired and draft.request_id is None):
+        if draft is None:  # removed a day after its time: whether it was taken nobody knows any more
+            raise CannotDo(user_message="This offer is over. /history shows if it was taken; else nothing was charged.")
+        if draft.expired and draft.request_id is None:
             raise CannotDo(user_message="This offer is over; nothing was charged. Please ask again.")
         return draft
 

@@ -11,6 +11,7 @@ from bot.client import CannotDo, Interaction, Services, say
 from bot.generations.house_rules import HouseRules
 from bot.generations.quota_changes import Change, RuleChange, RuleRemoval
 from bot.generations.quota_desk import ChangeRefused, Done, Preview
+from bot.origins import is_age_restricted
 from bot.rights import lacking_in
 from bot.ui.card import Card
 from bot.ui.gallery import lacks_words
@@ -46,6 +47,22 @@ def check_posting(guild: discord.Guild, channel_id: int, secret: str | None) -> 
     if secret is not None and channel.permissions_for(guild.default_role).view_channel:
         return f"Everyone can see that channel; {secret}."
     return None
+
+
+def check_gallery(guild: discord.Guild, channel_id: int, rules: HouseRules) -> None:
+    """Raise CannotDo for a gallery in which nothing could be posted by a server's rules."""
+    if rules.age_restricted_only and not is_age_restricted(guild.get_channel(channel_id)):
+        raise CannotDo(
+            user_message="Here pictures are for age-restricted channels only, and that channel is not age-restricted. "
+            "Restrict it in Discord first, or choose another one. Nothing was changed."
+        )
+
+
+def open_gallery_words(guild: discord.Guild, gallery_channel_id: int | None) -> str | None:
+    """Return what is to be said of a gallery that is not age-restricted where pictures have to be; None otherwise."""
+    if gallery_channel_id is None or is_age_restricted(guild.get_channel(gallery_channel_id)):
+        return None
+    return f"The gallery <#{gallery_channel_id}> is not age-restricted: nothing can be posted there until it is."
 
 
 def values_of(interaction: Interaction) -> list[str]:

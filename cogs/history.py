@@ -132,8 +132,8 @@ class History(commands.Cog):
         origin = origin_of(interaction)
         if origin.missing_permissions:
             raise MissingPermissions(origin.missing_permissions)
-        await self._house.check_posting(origin)
         view = await self._mine(interaction, request_id)
+        await self._house.check_posting(origin, view.prompt)
         if view.removed_by not in {None, view.user_id}:
             raise CannotDo(user_message="A moderator removed this picture, so it can't be posted again.")
         pictures = kept(self._store, view)

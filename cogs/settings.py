@@ -13,7 +13,16 @@ from bot.client import BotClient, CannotDo, Interaction, say
 from bot.generations.house import SettingRefused
 from bot.generations.quota_changes import ZoneChange
 from bot.generations.quota_desk import ChangeRefused
-from bot.panels import check_channels, check_posting, everyone_chosen, put, stands_of, values_of
+from bot.panels import (
+    check_channels,
+    check_gallery,
+    check_posting,
+    everyone_chosen,
+    open_gallery_words,
+    put,
+    stands_of,
+    values_of,
+)
 from bot.presses import Submitted, on_choice, on_press, on_submit
 from bot.rights import managed
 from bot.ui import settings_ids as ids
@@ -101,7 +110,11 @@ class Settings(commands.Cog):
 
     async def switched(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Switch something on or off."""
-        await self._change(interaction, managed(interaction), match["name"], match["value"] == "1")
+        guild, name, on = managed(interaction), match["name"], match["value"] == "1"
+        warning = None
+        if name == "age_restricted_only" and on:
+            warning = open_gallery_words(guild, (await self._moderation.settings(guild.id)).gallery_channel_id)
+        await self._change(interaction, guild, name, on, warning)
 
     async def cleared(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Take a limit back."""
@@ -182,6 +195,8 @@ class Settings(commands.Cog):
         guild = managed(interaction)
         channel_id = int((values_of(interaction) or ["0"])[0])
         warning = check_posting(guild, channel_id, secret)
+        if what == "gallery_channel_id":
+            check_gallery(guild, channel_id, await self._house.rules(guild.id))
         await self._moderation.set_channels(guild.id, by=interaction.user.id, **{what: channel_id})
         said = " ".join(part for part in (f"{_CHANNELS[what]} is <#{channel_id}> now.", warning) if part)
         await self._show(interaction, Page.REPORTS, said)

@@ -14,7 +14,7 @@ from bot.generations.files import kept
 from bot.generations.protocols import PostFile
 from bot.generations.states import RequestState
 from bot.generations.values import RequestView
-from bot.origins import payer_guild_id
+from bot.origins import origin_of, payer_guild_id
 from bot.replies import show_pictures
 from bot.rights import Viewer
 from bot.ui.card import Card
@@ -39,6 +39,7 @@ class Show(commands.Cog):
     def __init__(self, client: BotClient) -> None:
         self._generations = client.services.generations
         self._store = client.services.store
+        self._house = client.services.house
 
     @app_commands.command(name="show", description="Look at one of your pictures, or at one that stands here.")
     @app_commands.describe(id="Pick one of yours, or paste an id or the link of a message.")
@@ -47,6 +48,8 @@ class Show(commands.Cog):
         await interaction.response.defer(ephemeral=True, thinking=True)
         view = await self._find(interaction, id.strip())
         mine = view.user_id == interaction.user.id
+        if not mine:
+            await self._house.check_showing(origin_of(interaction))
 
         def draw(view: RequestView, files: Sequence[PostFile]) -> Card:
             return picture_card(view, files, mine=mine)

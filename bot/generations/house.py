@@ -13,7 +13,14 @@ import structlog
 
 from bot.clock import Clock
 from bot.errors import BotError
-from bot.generations.house_rules import MAX_LISTED, MAX_SLOW_MODE_S, HouseRules, check_posting
+from bot.generations.house_rules import (
+    MAX_LISTED,
+    MAX_SLOW_MODE_S,
+    GalleryChannel,
+    HouseRules,
+    check_posting,
+    check_showing,
+)
 from bot.generations.repository import BAN, BanRow, ChangeRow, GenerationsRepository, LineKind, RequestRow
 from bot.generations.terms import MAX_TERMS, TERM_MAX_CHARS, TERMS_MAX_CHARS, tidied
 from bot.generations.values import Origin
@@ -65,10 +72,14 @@ class House:
         """Return a server's newest changes, newest first."""
         return await self._database.look(lambda tx: GenerationsRepository(tx).rules.changes(guild_id, limit=limit))
 
-    async def check_posting(self, origin: Origin, *, in_gallery: bool = False) -> None:
-        """Raise a Refused where, or by whom, no pictures may be posted."""
+    async def check_posting(self, origin: Origin, prompt: str, *, gallery: GalleryChannel | None = None) -> None:
+        """Raise a Refused where, or by whom, a picture of ``prompt`` may not be posted."""
         now_ms = self._clock.now_ms()
-        await self._database.look(lambda tx: check_posting(tx, origin, now_ms=now_ms, in_gallery=in_gallery))
+        await self._database.look(lambda tx: check_posting(tx, origin, prompt, now_ms=now_ms, gallery=gallery))
+
+    async def check_showing(self, origin: Origin) -> None:
+        """Raise a Refused where what others made is not to be looked at."""
+        await self._database.look(lambda tx: check_showing(tx, origin))
 
     def is_new(self, joined_at_ms: int) -> bool:
         """Tell whether a server was joined so lately that it is still to be greeted, if nobody did."""

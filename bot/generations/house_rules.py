@@ -13,7 +13,10 @@ from bot.generations.refusals import (
     AgeRestrictedOnly,
     Banned,
     ChannelNotAllowed,
+    GalleryNotAgeRestricted,
     ModelNotAllowed,
+    NotShownHere,
+    PostedTermBlocked,
     PrivateNotAllowed,
     RoleNotAllowed,
     SlowMode,
@@ -165,16 +168,39 @@ async def check_ban(tx: Connection, *, guild_id: int, user_id: int, now_ms: int)
         raise Banned(ban.reason, ban.expires_at_ms)
 
 
-async def check_posting(tx: Connection, origin: Origin, *, now_ms: int, in_gallery: bool = False) -> None:
-    """Raise a Refused where, or by whom, no pictures may be posted: as for asking, but for what is asked.
+@dataclass(frozen=True, slots=True)
+class GalleryChannel:
+    """What is asked of a gallery's channel; which one it is the server's admins have said."""
 
-    ``in_gallery``: which channel that is the server's admins have said, so only the person is asked about.
+    age_restricted: bool
+
+
+async def check_posting(
+    tx: Connection, origin: Origin, prompt: str, *, now_ms: int, gallery: GalleryChannel | None = None
+) -> None:
+    """Raise a Refused where, or by whom, a picture of ``prompt`` may not be posted: as it could not be asked for.
+
+    ``gallery``: it is to stand there, not where it is asked.
     """
     if origin.guild_id is None:
         return
     await check_ban(tx, guild_id=origin.guild_id, user_id=origin.user_id, now_ms=now_ms)
     rules = HouseRules.of(await GenerationsRepository(tx).rules.get(origin.guild_id))
-    if in_gallery:
-        rules.check_roles(origin)
-    else:
+    if gallery is None:
         rules.check_place(origin)
+    else:
+        rules.check_roles(origin)
+        if rules.age_restricted_only and not gallery.age_restricted:
+            raise GalleryNotAgeRestricted
+    term = blocked_in(prompt, rules.terms)
+    if term is not None:
+        raise PostedTermBlocked(term)
+
+
+async def check_showing(tx: Connection, origin: Origin) -> None:
+    """Raise a Refused where what others made is not to be looked at."""
+    if origin.guild_id is None:
+        return
+    rules = HouseRules.of(await GenerationsRepository(tx).rules.get(origin.guild_id))
+    if rules.age_restricted_only and not origin.age_restricted:
+        raise NotShownHere

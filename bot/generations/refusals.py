@@ -170,6 +170,31 @@ class AgeRestrictedOnly(HouseRule):
         return "I don't paint in this channel. In this server I do so in age-restricted channels only."
 
 
+class NotShownHere(AgeRestrictedOnly):
+    """What others made is looked at in age-restricted channels only, too."""
+
+    code = "not_shown_here"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "I don't show that in this channel. In this server I do so in age-restricted channels only."
+
+
+class GalleryNotAgeRestricted(AgeRestrictedOnly):
+    """Pictures stand in age-restricted channels only, and the gallery is none."""
+
+    code = "gallery_not_age_restricted"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return (
+            "It can't be posted there. Pictures of this server stand in age-restricted channels only, and the gallery "
+            "is none. Whoever manages the server can change that in Discord, or choose another one under /settings."
+        )
+
+
 class RoleNotAllowed(HouseRule):
     """This member has none of the roles that may, or one that may not (then ``role_ids`` is empty)."""
 
@@ -225,6 +250,17 @@ class TermBlocked(HouseRule):
     def user_message(self) -> str:
         """The sentence shown to a person."""
         return "The prompt has a word that this server blocks. Ask again without it."
+
+
+class PostedTermBlocked(TermBlocked):
+    """The prompt of a picture that is to be posted has such a word."""
+
+    code = "posted_term_blocked"
+
+    @property
+    def user_message(self) -> str:
+        """The sentence shown to a person."""
+        return "It can't be posted in this server. Its prompt has a word that is blocked here."
 
 
 class SlowMode(HouseRule):

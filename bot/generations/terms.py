@@ -6,6 +6,7 @@ ordinary numbers. What looks alike is told by Unicode's own list (UTS #39), as `
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
@@ -17,8 +18,17 @@ TERM_MAX_CHARS = 60
 TERMS_MAX_CHARS = 3900
 """Of all together, a line each: they are changed in one field of a form, which takes 4000."""
 
-_ALSO = {"к": "k", "κ": "k", "ĸ": "k", "м": "m"}
+_COPTIC = dict(zip("ⲁⲃⲥⲉⲏⲓⲕⲙⲛⲟⲣⲧⲩⲭⲍ", "abcehikmnoptyxz", strict=True))
+_ALSO = _COPTIC | {"к": "k", "κ": "k", "ĸ": "k", "м": "m"}
 """Letters that pass for small capitals; Unicode's list has only those that can't be told apart."""
+_SIGNS = {
+    ord(start) + number: chr(ord("a") + number)
+    for start in ("\u249c", "\U0001f110", "\U0001f1e6")
+    for number in range(26)
+}
+"""Signs that are read as letters where several stand together: parenthesized ones, and those that make flags."""
+_MARKS = re.compile(r"(?<=\w)(?:\*{1,3}|_{2}|~~|\|\||`{1,3}|\\)+(?=\w)")
+"""Discord's marks for bold, spoilers and the like, inside of a word: they are not seen there."""
 _SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 """Letters and marks by their category, and seen by nobody."""
@@ -56,11 +66,28 @@ def blocked_in(text: str, terms: Iterable[str]) -> str | None:
     texts: tuple[str, ...] | None = None
     for term in terms:
         if texts is None:
-            texts = _forms(text)
+            texts = tuple(dict.fromkeys(form for reading in _readings(text) for form in _forms(reading)))
         needles, open_end = _needle(term)
         if any(_has(form, needle, open_end=open_end) for form in texts for needle in needles):
             return term
     return None
+
+
+def _readings(text: str) -> tuple[str, ...]:
+    """Return a text as it stands, as Discord shows it, and with signs taken for letters; each once."""
+    bare = text if text.isascii() else "".join(char for char in text if not _is_dress(char))
+    unseen: dict[str, bool] = {}
+
+    def without(found: re.Match[str]) -> str:
+        marks = found[0]
+        if marks not in unseen:  # Discord takes them for marks in pairs only; the second may be the first turned round
+            turned = marks[::-1]
+            unseen[marks] = marks == "\\" or bare.count(marks) > 1 or (turned != marks and turned in bare)
+        return "" if unseen[marks] else marks
+
+    shown = _MARKS.sub(without, bare)
+    # In readings of their own: beside a flag, or with a sign of multiplication, a word ends all the same.
+    return tuple(dict.fromkeys((text, shown, shown.translate(_SIGNS))))
 
 
 def _has(text: str, needle: str, *, open_end: bool) -> bool:

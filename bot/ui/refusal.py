@@ -13,8 +13,11 @@ from bot.generations.refusals import (
     AgeRestrictedOnly,
     Banned,
     ChannelNotAllowed,
+    GalleryNotAgeRestricted,
     HouseRule,
     MissingPermissions,
+    NotShownHere,
+    PostedTermBlocked,
     RoleNotAllowed,
     SlowMode,
     TermBlocked,
@@ -137,6 +140,8 @@ def _house_rule(error: HouseRule) -> tuple[str, str | None] | None:
             return "You are banned from using me in this server.", lines(f"{until}; a moderator can lift it.", why)
         case ChannelNotAllowed():
             return "I don't paint in this channel.", f"In this server I do so in {_mentioned('#', error.channel_ids)}."
+        case NotShownHere() | GalleryNotAgeRestricted():
+            return None
         case AgeRestrictedOnly():
             return "I don't paint in this channel.", "In this server I do so in age-restricted channels only."
         case RoleNotAllowed():
@@ -149,6 +154,11 @@ def _house_rule(error: HouseRule) -> tuple[str, str | None] | None:
             return (
                 "You may not use me in this server.",
                 f"That takes {one_of} {_mentioned('@&', error.role_ids, ' or ')}.",
+            )
+        case PostedTermBlocked():
+            return (
+                "It can't be posted in this server.",
+                f"Its prompt has a word that is blocked here. It is ||{plain(error.term, 60)}||.",
             )
         case TermBlocked():
             return (

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.cogs.conftest import DiscordWorld, labels_of, pictures_of, png, text_of
+from tests.ui_limits import walk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -101,7 +102,7 @@ async def test_an_unanswered_offer_expires_without_trace(discord_world: DiscordW
     while not await forgotten():
         await world.advance(600)
     late = await world.click(world.alice, asked.response, AGREE)
-    assert text_of(late.response) == "**This offer is over; nothing was charged. Please ask again.**"
+    assert text_of(late.response).startswith("**This offer is over. /history shows if it was taken")
     await _nothing_happened(world, "never answered")
 
 
@@ -212,3 +213,20 @@ async def test_slow_to_prepare_a_private_one(discord_world: DiscordWorld) -> Non
     assert labels_of(asked.response)[0] == AGREE
     assert world.messages() == []
     await _nothing_happened(world, "slow, dear, mine")
+
+
+async def test_of_an_offer_that_is_forgotten_nothing_untrue_is_said(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    asked = await world.imagine("paid for", count=4)
+    buttons = [part for part in walk(asked.response.components) if part.get("label", "").startswith("Paint all")]
+    agree = buttons[0]["custom_id"]
+    await world.forge(world.alice, asked.response, agree)
+    await world.idle()
+    await world.check_books(charged=32)
+    await world.advance(2 * 24 * 3600)
+    await world.core.engine._upkeep.forget_drafts()
+    again = await world.forge(world.alice, world.messages()[-1], agree)
+    said = text_of([*again.followups, again.response][0])
+    assert said == "**This offer is over. /history shows if it was taken; else nothing was charged.**"
+    await world.idle()
+    assert len(world.tasks("paid for")) == 4

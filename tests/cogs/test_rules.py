@@ -84,8 +84,7 @@ async def test_the_log_tells_of_a_request_whatever_way_it_came(ruled: DiscordWor
 # --- posting what was made ---
 
 # Which rules bind whoever posts a picture again here, and whoever posts one to the gallery: where that is, admins said.
-POSTING = {"channel": {"here"}, "age": {"here"}, "role": {"here", "gallery"}, "denied": {"here", "gallery"},
-           "ban": {"here", "gallery"}}  # fmt: skip
+POSTING = {"channel": {"here"}, **{rule: {"here", "gallery"} for rule in ("age", "term", "role", "denied", "ban")}}
 
 
 @pytest.mark.parametrize("where", ["here", "gallery"])
@@ -113,6 +112,51 @@ async def test_rules_of_places_and_people_bind_whoever_posts(ruled: DiscordWorld
     finally:
         await world.core.moderation.set_channels(world.guild.id, by=1, gallery_channel_id=None)
         await lift(world)
+
+
+async def test_what_is_for_adults_stays_where_adults_are(ruled: DiscordWorld) -> None:
+    world = ruled
+    server = world.client.get_guild(world.guild.id)
+    assert server is not None
+    plain, adult = world.channel, world.guild.create_text_channel(f"adults-{world.channel.id}")
+    gallery = world.guild.create_text_channel(f"gallery-{world.channel.id}")
+    for channel in (adult, gallery):
+        server.get_channel(channel.id).nsfw = True  # type: ignore[union-attr]  # what simcord can't be told
+    await world.core.moderation.set_channels(world.guild.id, by=1, gallery_channel_id=gallery.id)
+    try:
+        source = await made(world, PROMPT, channel=adult)
+        request_id = await newest(world)
+        await settle(world, age_restricted_only=True)
+        bob = world.member("bob")
+        refused = await world.slash(bob, "show", channel=plain, id=request_id)
+        assert "I don't show that in this channel." in text_of(refused.response)
+        assert pictures_of(refused.response) == []
+        for who, where in ((bob, adult), (world.alice, plain)):  # what is one's own one has seen
+            shown = await world.slash(who, "show", channel=where, id=request_id)
+            assert len(pictures_of(shown.response)) == 1
+        server.get_channel(gallery.id).nsfw = False  # type: ignore[union-attr]
+        refused = await more(world, world.alice, source, "Post to the gallery")
+        assert "in age-restricted channels only, and the gallery is none" in text_of(refused.response)
+        assert world.messages(gallery) == []
+        server.get_channel(gallery.id).nsfw = True  # type: ignore[union-attr]
+        await more(world, world.alice, source, "Post to the gallery")
+        assert len(world.messages(gallery)) == 1
+    finally:
+        await world.core.moderation.set_channels(world.guild.id, by=1, gallery_channel_id=None)
+
+
+async def test_a_private_picture_with_a_blocked_word_is_not_published(ruled: DiscordWorld) -> None:
+    world = ruled
+    await made(world, PROMPT, private=True)
+    shown = await world.slash(world.alice, "history")
+    opened = (await world.choose(world.alice, shown.response, await newest(world))).response
+    asked = await world.click(world.alice, opened, "Post here")
+    words = await _term(world)
+    refused = await world.click(world.alice, asked.response, "Show it to everyone")
+    told = text_of([*refused.followups, refused.response][0])
+    assert "It can't be posted in this server." in told
+    assert words in told
+    assert world.messages() == []
 
 
 async def test_private_pictures_where_there_are_none_are_offered_for_all(ruled: DiscordWorld) -> None:

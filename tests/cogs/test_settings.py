@@ -90,6 +90,31 @@ async def test_where(fresh: DiscordWorld) -> None:
     assert "**Where** everywhere" in text_of(panel)
 
 
+async def test_a_gallery_for_adults_where_pictures_are(fresh: DiscordWorld) -> None:
+    world = fresh
+    admin = admin_of(world)
+    server = world.client.get_guild(world.guild.id)
+    assert server is not None
+    plain, adult = world.guild.create_text_channel("for-all"), world.guild.create_text_channel("for-adults")
+    server.get_channel(adult.id).nsfw = True  # type: ignore[union-attr]  # what simcord can't be told
+    panel = await opened(world, admin, Page.REPORTS)
+    await choose_all(world, admin, panel, plain, custom_id=ids.gallery_channel())
+    panel = await opened(world, admin, Page.WHERE)
+    await world.click(admin, panel, "Only in age-restricted channels")
+    assert f"The gallery <#{plain.id}> is not age-restricted: nothing can be posted there until it is." in text_of(
+        panel
+    )
+    panel = await opened(world, admin, Page.REPORTS)
+    refused = await choose_all(world, admin, panel, plain, custom_id=ids.gallery_channel())
+    assert "that channel is not age-restricted." in text_of([*refused.followups, refused.response][0])
+    await choose_all(world, admin, panel, adult, custom_id=ids.gallery_channel())
+    assert (await world.core.moderation.settings(world.guild.id)).gallery_channel_id == adult.id
+    panel = await opened(world, admin, Page.WHERE)
+    await world.click(admin, panel, "Age-restricted or not")
+    await world.click(admin, panel, "Only in age-restricted channels")
+    assert "nothing can be posted there" not in text_of(panel)
+
+
 async def test_who(fresh: DiscordWorld) -> None:
     world = fresh
     admin = admin_of(world)

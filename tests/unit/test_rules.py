@@ -249,7 +249,7 @@ async def test_a_ban_stands_in_its_server_until_it_ends_or_is_lifted(still: Worl
         await still.accept()
     assert refused.value.reason == "rude twice"
     with pytest.raises(Banned):
-        await house.check_posting(still.origin())
+        await house.check_posting(still.origin(), "a harbour")
     await still.accept(origin=still.origin(user_id=BOB))
     await still.accept(origin=still.origin(guild_id=OTHER))
     still.clock.advance(60)

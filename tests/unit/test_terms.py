@@ -14,9 +14,14 @@ DRESSES = [
     "bad\u034fword", "b\ufe0fadword", "bad\U000e0041word", "\u202ebadword\u202c", "ba\u115fdword",
     "ｂａｄｗｏｒｄ", "𝐛𝐚𝐝𝐰𝐨𝐫𝐝", "𝓫𝓪𝓭𝔀𝓸𝓻𝓭", "ⓑⓐⓓⓦⓞⓡⓓ", "🅑🅐🅓🅦🅞🅡🅓", "🅱🅰🅳🆆🅾🆁🅳", "ʙᴀᴅᴡᴏʀᴅ",
     "bаdwоrd", "ВАDWОRD", "bαdwοrd", "Βadword", "bⲟdy baԁwoгd badwⲟrd", "badwørd",
+    "🇧🇦🇩🇼🇴🇷🇩", "🇧\u200b🇦\u200b🇩\u200b🇼\u200b🇴\u200b🇷\u200b🇩", "⒝⒜⒟⒲⒪⒭⒟", "🄑🄐🄓🄦🄞🄡🄓", "ⲃⲁdwⲟrd",
+    "bad**wo**rd", "b*a*dword", "bad||word||", "b||a||dword", "bad~~wo~~rd", "bad__wo__rd", "b`a`dword", "b\\adword",
+    "b**||a||**dword", "b\u200b**a**\u200bdword", "badword🇩🇪", "**badword**", "||badword||",
 ]  # fmt: skip
 INNOCENT = [
     "", "badwords", "notbadword", "badwording", "bad word", "badw0rd", "b4dword", "bad1word", "ba dword",
+    "bad*word", "bad**word", "🇧🇦🇩 🇼🇴🇷🇩",
+    "snot**bad**words", "b_a_dword", "bad || word",
     "плохое слово",
 ]  # fmt: skip
 
