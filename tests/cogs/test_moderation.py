@@ -370,7 +370,11 @@ async def test_reports_are_for_moderators_of_the_server_or_of_their_channel(disc
         shown = await world.slash(keeper, "show", channel=own, id=await newest(world))
         found, _ = await world.client.services.moderation.open_reports(world.guild.id, limit=100)
         (report,) = [one for one in found if one.message_id == card.id]
-        for custom_id in (ids.open_reports(0), ids.report_dismiss(report.id), ids.report_delete(report.id)):
+        for custom_id in (
+            moderation_ids.open_reports(0),
+            moderation_ids.report_dismiss(report.id),
+            moderation_ids.report_delete(report.id),
+        ):
             forged = await world.forge(keeper, shown.response, custom_id)
             assert "Only moderators can do that." in text_of([*forged.followups, forged.response][0])
         refused = await world.click(clerk, card, "Delete picture")
