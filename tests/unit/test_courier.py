@@ -13,8 +13,9 @@ from bot.generations.protocols import DeliveryFault
 from bot.generations.states import DeliveryState, PictureState, RequestState, Rung
 from bot.generations.values import Place
 from bot.sandbox.rivya_faults import Fault, FaultKind
+from bot.ui.failure import notice_card
 from tests.clocks import TestClock
-from tests.world import GUILD, MIB, World, Worlds
+from tests.world import ALICE, GUILD, MIB, World, Worlds
 
 EDIT, ORIGINAL, CHANNEL, DIRECT = Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL, Rung.CHANNEL, Rung.DIRECT
 F = DeliveryFault
@@ -44,7 +45,7 @@ LADDER = [
     (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.TOKEN_DEAD}, [EDIT, ORIGINAL, CHANNEL], SHOWN),
     (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.TOKEN_DEAD, CHANNEL: F.NO_ACCESS}, list(Rung), SHOWN),
     (False, dict.fromkeys(Rung, F.NO_ACCESS), list(Rung), KEPT),
-    (False, {EDIT: F.GONE}, [EDIT], WITHDRAWN),
+    (False, {EDIT: F.GONE}, [EDIT], KEPT),
     # It went with its channel, or behind a closed one: nobody deleted it.
     (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.GONE, CHANNEL: F.NO_ACCESS}, list(Rung), SHOWN),
     (True, {}, [ORIGINAL], SHOWN),
@@ -85,7 +86,7 @@ PLACES: list[tuple[dict[str, Any], dict[Rung, F], list[Rung], DeliveryState]] = 
     # A mention has no token.
     ({"source_kind": "message", "interaction_token": None}, {}, [EDIT], SHOWN),
     ({"source_kind": "message", "interaction_token": None}, {EDIT: F.NO_ACCESS}, [EDIT, CHANNEL], SHOWN),
-    ({"source_kind": "message", "interaction_token": None}, {EDIT: F.GONE}, [EDIT], WITHDRAWN),
+    ({"source_kind": "message", "interaction_token": None}, {EDIT: F.GONE}, [EDIT], KEPT),
 ]  # fmt: skip
 
 
@@ -441,6 +442,33 @@ async def test_progress_goes_on_by_the_edit_that_is_open(worlds: Worlds, closed:
         assert len(world.discord.progress) > 3
         assert {post.rung for post in world.discord.progress} == {EDIT, ORIGINAL} - {closed}
         assert tries.count(closed) == 1
+
+
+async def test_whoever_has_seen_nothing_of_a_deleted_message_is_told_and_finds_the_picture(world: World) -> None:
+    world.discord.refuse_progress = lambda rung: F.GONE if rung is EDIT else F.TOKEN_DEAD
+    world.discord.refuse = lambda rung, _try: F.GONE if rung in {EDIT, ORIGINAL} else None
+    request_id = await world.imagine()
+    await world.until_idle()
+    assert world.discord.posts == []
+    assert (await world.view(request_id)).delivery is KEPT
+    notices = await world.core.generations.notices(user_id=ALICE, guild_id=GUILD)
+    assert notices.request_ids == (request_id,)
+    said = str(notice_card(notices.waiting, notices.failed).to_components())
+    assert "A picture of yours waits in /history." in said
+    assert "or the message was deleted there" in said
+
+
+async def test_whoever_dismisses_their_own_private_result_is_not_told_of_a_late_one(world: World) -> None:
+    world.rivya.variants.task_s = (1.0, 1.0)
+    world.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=600))
+    request_id = await world.imagine(private=True, count=2)
+    await world.until_delivery(request_id, SHOWN)
+    world.discord.refuse = lambda _rung, _try: F.GONE
+    await world.pass_time(700, step_s=10)
+    await world.until_state(request_id, PictureState.FETCHED)
+    await world.until_idle()
+    assert (await world.view(request_id)).delivery is WITHDRAWN
+    assert await world.told() == 0
 
 
 async def test_there_is_no_progress_in_a_message_that_was_deleted(worlds: Worlds) -> None:
