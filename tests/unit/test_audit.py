@@ -229,6 +229,12 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("grant_misused", f"UPDATE entries SET expires_at_ms = {NOW_MS} WHERE id = 1", "or had expired"),
     ("grant_misused", "UPDATE legs SET grant_id = 2 WHERE grant_id = 1 AND entry_id = 11", "draws on entry 2"),
     ("window_negative", f"{NEW_LEG} (6, 1, {GUILD}, NULL, -20, {NOW_MS})", "Account 1 got 7 credits more back"),
+    (
+        "grant_late",
+        f"{NEW_ENTRY} (1, 'grant', 8, NULL, 'failed-1', 'engine', 'y', {NOW_MS})",
+        "8 credits were granted to account 1 by the bot itself, but only 0 had come back of picture failed-1",
+    ),
+    ("grant_late", f"{NEW_ENTRY} (1, 'grant', 8, NULL, NULL, 'engine', 'y', {NOW_MS})", "picture none"),
     ("wrong_books", "UPDATE entries SET account_id = 1 WHERE id = 5", "Entry 5 (adjust) stands on account 1"),
     ("wrong_books", "UPDATE entries SET account_id = 2 WHERE id = 1", "Entry 1 (grant) stands on account 2"),
     ("future", f"UPDATE entries SET created_at_ms = {NOW_MS + 86_400_000} WHERE id = 15", "Entry 15 is dated 1439"),
