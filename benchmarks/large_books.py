@@ -77,11 +77,13 @@ INSERT INTO requests (id, source_kind, source_id, account_id, user_id, guild_id,
 INSERT INTO deliveries (request_id, state, rung, tries, first_try_at_ms, channel_id, message_id, shown_at_ms)
   SELECT id, 'shown', 'message', 1, at_ms + 15000, channel, :user0 * 9 + i, at_ms + 15200 FROM asked;
 INSERT INTO pictures (id, request_id, position, state, hold_id, price_credits, attempt, task_id, charged_credits,
-    final_credits, submitted_at_ms, finished_at_ms, mime, width, height, size_bytes, sha256, failure_code)
+    final_credits, submitted_at_ms, finished_at_ms, mime, width, height, size_bytes, sha256, failure_code,
+    bytes_dropped_at_ms)
   SELECT id || '-1', id, 1, CASE came WHEN 'void' THEN 'failed' ELSE 'fetched' END, :members / 10 + 2 * i - 1, 8, 1,
     'task-' || id, CASE came WHEN 'void' THEN 0 WHEN 'less' THEN 6 ELSE 8 END,
     CASE came WHEN 'void' THEN 0 WHEN 'less' THEN 6 ELSE 8 END, at_ms + 500, at_ms + 15000, 'image/png', 1376, 768,
-    1500000, CASE WHEN came != 'void' THEN id || id || id || id END, CASE came WHEN 'void' THEN 'failed' END
+    1500000, CASE WHEN came != 'void' THEN id || id || id || id END, CASE came WHEN 'void' THEN 'failed' END,
+    CASE WHEN came != 'void' THEN at_ms + 7776000000 END
   FROM asked;
 INSERT INTO attempts (picture_id, number, idempotency_key, body, committed_at_ms, first_sent_at_ms, outcome,
     ended_at_ms)

@@ -16,7 +16,7 @@ from bot.generations.access import may_see
 from bot.generations.files import kept
 from bot.generations.previews import Preview, previews_of
 from bot.generations.refusals import MissingPermissions
-from bot.generations.values import HistoryPage, Notices, PictureView, Place, RequestView
+from bot.generations.values import HistoryPage, PictureView, Place, RequestView
 from bot.origins import origin_of, payer_guild_id, place_of
 from bot.presses import Once, on_choice, on_press
 from bot.replies import in_place, post_pictures, show_pictures
@@ -65,12 +65,7 @@ class History(commands.Cog):
         """Show the first page."""
         searched = _searched(interaction, text, model, since, until)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        notices = Notices()
-        if not searched:
-            notices = await self._generations.notices(user_id=interaction.user.id, guild_id=payer_guild_id(interaction))
         await self._show(interaction, 1, searched)
-        if notices:
-            await self._generations.noticed(notices)  # it is shown here, so it need not be told again
 
     async def page_pressed(self, interaction: Interaction, match: re.Match[str]) -> None:
         """Turn the page in place; on a message for all to see, answer privately."""
@@ -85,6 +80,7 @@ class History(commands.Cog):
             model=searched.model,
             since_ms=searched.since_ms,
             until_ms=searched.until_ms,
+            waiting_first=True,
             page=number,
         )
         async with self._looking:
@@ -94,6 +90,7 @@ class History(commands.Cog):
             attachments=_files(page, previews),
             allowed_mentions=_NOBODY,
         )
+        await self._generations.listed(page.requests)  # and nothing that stands on another page
 
     async def opened(self, interaction: Interaction, _match: re.Match[str], values: list[str]) -> None:
         """Show one request with its pictures, privately."""

@@ -103,6 +103,7 @@ async def fetch(tx: Connection, picture_id: str, *, now_ms: int, final_credits: 
             final_credits=final_credits,
             charged_credits=captured.charged_credits,
             finished_at_ms=now_ms,
+            bytes_dropped_at_ms=now_ms,  # there never were any
         )
     )
     await _settle(tx, picture_id)

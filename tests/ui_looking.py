@@ -55,8 +55,8 @@ def attached(found: dict[str, Preview]) -> list[PostFile]:
 
 def past() -> list[RequestView]:
     return [
-        request(picture(1), id="a" * 16, **STANDS),
         request(picture(1), picture(2), id="b" * 16, delivery=DeliveryState.KEPT, prompt=ARABIC, private=True),
+        request(picture(1), id="a" * 16, **STANDS),
         request(picture(1, S.FAILED, failure_code="prompt_refused"), id="c" * 16, prompt=HOSTILE, **STANDS),
         request(picture(1, S.PAINTING), id="d" * 16, prompt="a teapot", **(STANDS | {"delivered_message_id": None})),
         request(

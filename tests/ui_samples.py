@@ -275,8 +275,8 @@ def samples() -> dict[str, Sample]:
 
     shown = {"delivery": DeliveryState.SHOWN, "delivered_channel_id": 30, "delivered_message_id": 40}
     past = [
-        request(picture(1), id="a" * 16, **shown),
         request(picture(1), picture(2), id="b" * 16, delivery=DeliveryState.KEPT, prompt=ARABIC, private=True),
+        request(picture(1), id="a" * 16, **shown),
         request(picture(1, S.FAILED, failure_code="prompt_refused"), id="c" * 16, prompt=HOSTILE, **shown),
         request(picture(1, S.PAINTING), id="d" * 16, prompt="a teapot", **shown),
         request(
@@ -288,7 +288,7 @@ def samples() -> dict[str, Sample]:
     ]
     plain("history", lambda: cards.history_card(HistoryPage(tuple(past), 2, 7)))
     plain("history-empty", lambda: cards.history_card(HistoryPage((), 1, 1)))
-    opened = replace(past[0], references=two, prompt=PANDA + "\n\n- a lantern\n- a cat\n" + "more of it, " * 40)
+    opened = replace(past[1], references=two, prompt=PANDA + "\n\n- a lantern\n- a cat\n" + "more of it, " * 40)
     found["picture-one"] = Sample(lambda: cards.picture_card(opened, files(opened)), files(opened))
     found["picture-two"] = Sample(lambda: cards.picture_card(past[1], files(past[1])), files(past[1]))
     plain("picture-failed", lambda: cards.picture_card(past[2], []))

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from bot.credits.audit_checks import RULES, Rule
+from bot.credits.audit_outcomes import OUTCOME_RULES
 from bot.credits.audit_settings import SETTING_RULES
 from bot.storage import Connection
 from bot.storage.guards import GUARDS
@@ -62,7 +63,7 @@ async def audit(connection: Connection, *, now_ms: int) -> AuditReport:
         findings += await _file(connection)
         findings += await _guards(connection)
         findings += await _gaps(connection)
-        for rule in (*RULES, *SETTING_RULES):
+        for rule in (*RULES, *OUTCOME_RULES, *SETTING_RULES):
             findings += await _broken(connection, rule, now_ms)
         return await _counted(connection, findings)
     except DBAPIError as error:

@@ -85,7 +85,8 @@ RULES: tuple[Rule, ...] = (
           (SELECT coalesce(-sum(l.amount_credits), 0) FROM entries r JOIN legs l ON l.entry_id = r.id
             WHERE r.settles_id = c.id AND r.kind = 'refund')
           + (SELECT coalesce(sum(g.amount_credits), 0) FROM entries g
-            WHERE g.picture_id = c.picture_id AND g.kind = 'grant' AND g.account_id = c.account_id) AS back
+            WHERE g.picture_id = c.picture_id AND g.kind = 'grant' AND g.actor != 'engine'
+              AND g.account_id = c.account_id) AS back
         FROM refunds JOIN entries c ON c.id = refunds.settles_id WHERE back != refunds.refunded
         """,
     ),
@@ -296,6 +297,20 @@ RULES: tuple[Rule, ...] = (
         FROM legs l JOIN accounts a ON a.id = l.account_id
         WHERE l.grant_id IS NULL AND a.kind = 'member'
         GROUP BY l.account_id, l.dated_at_ms HAVING sum(l.amount_credits) < 0
+        """,
+    ),
+    Rule(
+        "grant_late",
+        "{given} credits were granted to account {account_id} by the bot itself, but only {back} had come back of "
+        "picture {picture} after the grant that they were of had expired: ask who works on the database.",
+        """
+        SELECT g.account_id, coalesce(g.picture_id, 'none') AS picture, sum(g.amount_credits) AS given, (
+          SELECT coalesce(-sum(l.amount_credits), 0) FROM entries s JOIN legs l ON l.entry_id = s.id
+          JOIN entries x ON x.id = l.grant_id
+          WHERE s.picture_id = g.picture_id AND s.account_id = g.account_id AND s.kind IN ('capture', 'void')
+            AND x.expires_at_ms <= s.created_at_ms) AS back
+        FROM entries g WHERE g.kind = 'grant' AND g.actor = 'engine' GROUP BY g.account_id, g.picture_id
+        HAVING given > back
         """,
     ),
     Rule(

@@ -16,6 +16,9 @@ from bot.credits.repository import CreditsRepository, Entry, Leg
 from bot.credits.windows import Period
 from bot.storage import Connection
 
+LATE_GRANT_MS = 24 * 3600 * 1000
+"""Credits that come back after the grant that they are of has expired can be used for so long at least."""
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:
@@ -163,7 +166,7 @@ class Ledger:
         return drawn
 
     async def capture(self, hold_id: int, final_credits: int) -> Captured:
-        """Take what the provider took, at most the price that was held; the rest of the hold is free again.
+        """Take what the provider took, at most the price that was held; the rest is free again, as after ``void``.
 
         What the provider took beyond the price shown goes to the operator's variance account.
         """
@@ -171,18 +174,21 @@ class Ledger:
         charged = min(max(final_credits, 0), hold.amount_credits)
         capture_id = await self._settle(hold, "capture", charged, actor="engine", reason="picture")
         if charged < hold.amount_credits:
-            drawn = await self._drawn(hold_id)
-            await self._give_back(capture_id, hold.account_id, drawn, hold.amount_credits - charged)
+            await self._free(capture_id, hold, hold.amount_credits - charged)
         over = max(final_credits - hold.amount_credits, 0)
         if over:
             await self._adjust("variance", over, picture_id=hold.picture_id, reason="price above the one shown")
         return Captured(charged, over)
 
     async def void(self, hold_id: int, *, reason: str) -> None:
-        """Give a hold back to where it was drawn from."""
+        """Give a hold back to where it was drawn from.
+
+        In a grant that has expired meanwhile it would be worth nothing: as much is granted anew, for the time that was
+        left when it was held, and for a day at least.
+        """
         hold = await self._hold(hold_id)
         void_id = await self._settle(hold, "void", hold.amount_credits, actor="engine", reason=reason)
-        await self._give_back(void_id, hold.account_id, await self._drawn(hold_id), hold.amount_credits)
+        await self._free(void_id, hold, hold.amount_credits)
 
     async def is_settled(self, hold_id: int) -> bool:
         """Tell whether a hold was captured or voided."""
@@ -227,7 +233,8 @@ class Ledger:
         )  # fmt: skip
         drawn = await self._drawn(capture.settles_id, capture.id, *await self._rows.refunds_of(capture.id))
         usable = [leg for leg in drawn if await self._is_open(leg, open_since_ms)]
-        late = await self._give_back(refund_id, capture.account_id, usable, amount_credits)
+        back = await self._give_back(refund_id, capture.account_id, usable, amount_credits)
+        late = amount_credits + sum(leg.amount_credits for leg in back)
         if late:
             await self.grant(
                 capture.account_id, late, actor=actor, reason=f"refund: {reason}", picture_id=picture_id
@@ -264,8 +271,19 @@ class Ledger:
         grant = await self._rows.entry(leg.grant_id)
         return grant is not None and (grant.expires_at_ms is None or grant.expires_at_ms > self._now_ms)
 
-    async def _give_back(self, entry_id: int, account_id: int, drawn: list[Leg], amount: int) -> int:
-        # Grants come free first: they last longer than the window. Returns what found no place.
+    async def _free(self, entry_id: int, hold: Entry, amount: int) -> None:
+        for leg in await self._give_back(entry_id, hold.account_id, await self._drawn(hold.id), amount):
+            grant = await self._rows.entry(leg.grant_id) if leg.grant_id is not None else None
+            if grant is None or grant.expires_at_ms is None or grant.expires_at_ms > self._now_ms:
+                continue
+            life_ms = max(grant.expires_at_ms - hold.created_at_ms, LATE_GRANT_MS)
+            await self.grant(
+                hold.account_id, -leg.amount_credits, actor="engine", reason="back after they had expired",
+                expires_at_ms=self._now_ms + life_ms, picture_id=hold.picture_id,
+            )  # fmt: skip
+
+    async def _give_back(self, entry_id: int, account_id: int, drawn: list[Leg], amount: int) -> list[Leg]:
+        # Grants come free first: they last longer than the window. Returns what found a place.
         back: list[Leg] = []
         for leg in sorted(drawn, key=lambda leg: leg.grant_id is None):
             share = min(amount, leg.amount_credits)
@@ -273,7 +291,7 @@ class Ledger:
                 back.append(replace(leg, amount_credits=-share))
                 amount -= share
         await self._rows.insert_legs(account_id, {entry_id: back})
-        return amount
+        return back
 
     async def _adjust(self, kind: str, amount: int, *, picture_id: str | None, reason: str) -> None:
         account_id = await self._rows.operator_account(kind, self._now_ms)

@@ -63,6 +63,7 @@ MAX_MACHINE_FAILURES = int(GIVE_UP_S / FAILED_WAIT_S)
 """Likewise of the machine's (a full disk): those pass when somebody looks after it."""
 
 _EDITS = frozenset({Rung.EDIT_MESSAGE, Rung.EDIT_ORIGINAL})
+_ENDED = frozenset({DeliveryState.KEPT, DeliveryState.WITHDRAWN})
 
 
 class _Ended(Protocol):
@@ -179,7 +180,7 @@ class Courier:
             standing = await self._database.look(lambda tx: GenerationsRepository(tx).deliveries.standing(request_id))
             if standing is None or standing.request is RequestState.VOID:
                 return
-            if standing.delivery in {DeliveryState.KEPT, DeliveryState.WITHDRAWN}:
+            if standing.delivery in _ENDED:
                 return
             waits = standing.delivery is DeliveryState.WAITING and standing.request is RequestState.RUNNING
             wait_s = gap_s
@@ -305,7 +306,10 @@ class Courier:
                 fault = error.fault
                 log.warning("delivery.refused", rung=rung, fault=fault, detail=str(error)[:200])
                 if fault is DeliveryFault.GONE and _was_deleted(rung, request, row, ladder):
-                    await self._end(request.id, DeliveryState.WITHDRAWN, str(error))
+                    # Only its owner can dismiss a private one; of the others somebody else may have deleted it, unseen.
+                    await self._end(
+                        request.id, DeliveryState.WITHDRAWN if request.private else DeliveryState.KEPT, str(error)
+                    )
                     return 0.0
                 if fault is DeliveryFault.TRANSIENT:
                     waited_s = (self._clock.now_ms() - (row.first_try_at_ms or now_ms)) / 1000
@@ -367,8 +371,8 @@ class Courier:
             latest = digest_of(await rows.pictures.of(request.id)) == digest_of(view.pictures)
             message_id = request.message_id if rung is Rung.EDIT_ORIGINAL else posted.message_id
             state = DeliveryState.SHOWN if latest and certain else DeliveryState.DUE
-            if row is not None and row.state is DeliveryState.WITHDRAWN:  # somebody deletes it at this moment
-                state = DeliveryState.WITHDRAWN
+            if row is not None and row.state in _ENDED:  # somebody deletes it at this moment
+                state = row.state
             await rows.deliveries.change(
                 request.id,
                 state=state,
@@ -407,10 +411,15 @@ class Courier:
         return wait_s
 
     async def _end(self, request_id: str, state: DeliveryState, error: str) -> None:
-        await self._database.write(
-            lambda tx: GenerationsRepository(tx).deliveries.change(request_id, state=state, last_error=error[:300])
-        )
-        log.warning("delivery.ended", state=state, error=error[:200])
+        async def work(tx: Connection) -> DeliveryState:
+            rows = GenerationsRepository(tx).deliveries
+            row = await rows.get(request_id)
+            # Whoever deleted it through the bot has said what becomes of it.
+            after = row.state if row is not None and row.state in _ENDED else state
+            await rows.change(request_id, state=after, last_error=error[:300])
+            return after
+
+        log.warning("delivery.ended", state=await self._database.write(work), error=error[:200])
         self._forget(request_id)
 
 

@@ -85,8 +85,13 @@ class Moderation:
                     messages.append(Standing(delivery.channel_id or request.channel_id, delivery.message_id))
                 elif request.message_id is not None:
                     messages.append(Standing(request.channel_id, request.message_id))
-                if delivery.state is not DeliveryState.KEPT:  # what waits in the history goes on waiting there
-                    await rows.deliveries.change(request_id, state=DeliveryState.WITHDRAWN)
+                if delivery.state not in {DeliveryState.KEPT, DeliveryState.WITHDRAWN}:
+                    # What is deleted by somebody else before it was all there waits for its owner, who must hear of it.
+                    unseen = delivery.state is not DeliveryState.SHOWN or await rows.pictures.count_unfinished(
+                        request_id
+                    )
+                    after = DeliveryState.KEPT if unseen and not by_owner else DeliveryState.WITHDRAWN
+                    await rows.deliveries.change(request_id, state=after)
             for post in await rows.gallery.of(request_id):
                 if post.message_id is not None:
                     messages.append(Standing(post.channel_id, post.message_id, in_gallery=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -14,6 +14,7 @@ from bot.credits.quota_rules import Spender
 from bot.credits.quotas import SpendingPolicy, balance_of
 from bot.credits.repository import CreditsRepository, Entry
 from bot.generations.acceptance import Acceptance
+from bot.generations.courier import digest_of
 from bot.generations.house import note_request
 from bot.generations.repository import BookedPicture, BookedRow, GenerationsRepository, RequestRow
 from bot.generations.repository.requests import Wanted
@@ -253,13 +254,14 @@ class Generations:
         since_ms: int | None = None,
         until_ms: int | None = None,
         with_picture: bool = False,
+        waiting_first: bool = False,
         page: int = 1,
         size: int = HISTORY_PAGE,
     ) -> HistoryPage:
         """Return a page of those of a person's requests in a guild that have every word of ``text``, newest first.
 
-        ``until_ms`` is not part of the time; ``with_picture``: only those of which a picture is kept. A page past the
-        last is the last.
+        ``until_ms`` is not part of the time; ``with_picture``: only those of which a picture is kept;
+        ``waiting_first``: before all others those that could not be shown to them. A page past the last is the last.
         """
         wanted = Wanted(text, model, since_ms, until_ms, with_picture)
         async with self._database.read() as tx:
@@ -267,7 +269,9 @@ class Generations:
             _, total = await rows.history(user_id, guild_id, limit=0, offset=0, wanted=wanted)
             pages = max(-(-total // size), 1)
             page = min(max(page, 1), pages)
-            found, _ = await rows.history(user_id, guild_id, limit=size, offset=(page - 1) * size, wanted=wanted)
+            found, _ = await rows.history(
+                user_id, guild_id, limit=size, offset=(page - 1) * size, wanted=wanted, waiting_first=waiting_first
+            )
             views = await self._views.of(tx, found)
         return HistoryPage(tuple(views), page, pages)
 
@@ -296,6 +300,25 @@ class Generations:
         )
         for request_id in notices.request_ids:
             self._telling.pop(request_id, None)
+
+    async def listed(self, views: Sequence[RequestView]) -> None:
+        """Store that a person saw these in their history: of those that could not be shown they need not be told again.
+
+        Not of what has changed since: that they have not seen. Nor of what has no end yet.
+        """
+        kept = [
+            view for view in views if view.delivery is DeliveryState.KEPT and (_has_picture(view) or _is_over(view))
+        ]
+        if not kept:
+            return
+        now_ms = self._clock.now_ms()
+
+        async def work(tx: Connection) -> None:
+            rows = GenerationsRepository(tx)
+            seen = [view.id for view in kept if digest_of(await rows.pictures.of(view.id)) == digest_of(view.pictures)]
+            await rows.deliveries.mark_noticed(seen, now_ms)
+
+        await self._database.write(work)
 
     async def posted_again(self, request_id: str, *, channel_id: int, message_id: int) -> None:
         """Note where a picture that waited in the history was posted by its owner."""
@@ -351,3 +374,12 @@ class Generations:
         """Store something about the bot itself."""
         now_ms = self._clock.now_ms()
         await self._database.write(lambda tx: GenerationsRepository(tx).memory.remember(name, value, now_ms))
+
+
+def _has_picture(view: RequestView) -> bool:
+    return any(picture.path is not None for picture in view.pictures)
+
+
+def _is_over(view: RequestView) -> bool:
+    """Tell whether nothing of it is on hold any more."""
+    return all(picture.charged_credits is not None for picture in view.pictures)

@@ -123,9 +123,10 @@ class DeliveryState(StrEnum):
     SHOWN = "shown"
     """The message shows the latest revision."""
     KEPT = "kept"
-    """No way to the person worked: the pictures wait in /history, a notice comes at the next use."""
+    """No way to the person worked, or somebody else deleted the message before everything was shown: the pictures wait
+    in /history, a notice comes at the next use."""
     WITHDRAWN = "withdrawn"
-    """The person deleted the message; it is not posted again, the pictures are in /history."""
+    """The person deleted the message, or had seen it all; it is not posted again, the pictures are in /history."""
 
 
 class Rung(StrEnum):

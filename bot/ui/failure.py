@@ -156,7 +156,8 @@ def _waiting_words(count: int) -> str:
     waits = "A picture of yours waits" if one else f"{counted(count, 'picture')} of yours wait"
     it, kept = ("it", "It is") if one else ("them", "They are")
     return lines(
-        f"**{waits} in /history.**", f"I could not post {it} where you asked for {it}. {kept} kept for 30 days."
+        f"**{waits} in /history.**",
+        f"I could not post {it} where you asked for {it}, or the message was deleted there. {kept} kept for 30 days.",
     )
 
 

@@ -32,6 +32,10 @@ _WHOLE_PROMPT_LIMIT = 2400
 _BOLD_LIMIT = 200
 """A longer text in bold is hard to read."""
 _CHOICE_LIMIT = 100
+_WAITING = (
+    "● waits for you: its message was deleted, or I could not post it where you asked. Open it to see or post it; "
+    "it is kept until 30 days after I first told you."
+)
 _WHERE = "Every server has a list of its own, and so have your direct messages."
 EVERYTHING = Searched()
 
@@ -42,7 +46,7 @@ def history_card(
     searched: Searched = EVERYTHING,
     labels: Mapping[str, str] | None = None,
 ) -> Card:
-    """Return one page of a person's requests (``page.page`` 1 is the first); those that wait stand first.
+    """Return one page of a person's requests (``page.page`` 1 is the first) in their order.
 
     ``previews`` by request id are attached to the message; a request without one has nothing left to show. ``labels``
     are the models' names by their ids.
@@ -54,7 +58,7 @@ def history_card(
                     row(all_of_them))  # fmt: skip
     if not page.requests:
         return Card(SLATE, lines("**No pictures yet.**", "/imagine makes one."), fine(_WHERE))
-    requests = sorted(page.requests, key=lambda view: view.delivery is not DeliveryState.KEPT)
+    waiting = any(_waits(view, previews) for view in page.requests)
     turned = [
         button("Newer", ids.history(page.page - 1, searched.code)) if page.page > 1 else None,
         button("Older", ids.history(page.page + 1, searched.code)) if page.page < page.pages else None,
@@ -63,9 +67,10 @@ def history_card(
     return Card(
         BANANA,
         lines(f"**Your pictures**{which}", fine(f"Looked for: {looked_for}" if searched else None)),
-        *(part for view in requests for part in (gap(), _entry(view, previews))),
+        *(part for view in page.requests for part in (gap(), _entry(view, previews))),
         gap(),
-        select("Open …", ids.open_select(), [_option(view, previews) for view in requests]),
+        fine(_WAITING) if waiting else None,
+        select("Open …", ids.open_select(), [_option(view, previews) for view in page.requests]),
         row(*turned, all_of_them),
     )
 
@@ -114,7 +119,7 @@ def _still(view: RequestView, files: Sequence[ShownFile]) -> str | None:
 
 
 def _entry(view: RequestView, previews: Mapping[str, Preview] | None) -> ui.Item[Any] | str:
-    waits = "● " if view.delivery is DeliveryState.KEPT else ""
+    waits = "● " if _waits(view, previews) else ""
     said = lines(
         f"{waits}**{headline(view, _PROMPT_LIMIT)}**",
         fine(
@@ -153,18 +158,25 @@ def _state(view: RequestView, previews: Mapping[str, Preview] | None = None) -> 
     made, total = len(came(view)), len(view.pictures)
     if at_work(view):
         return "in work" if not made else f"{made} of {total} pictures, more in work"
-    kept = any(picture.path is not None for picture in came(view)) and (previews is None or view.id in previews)
     if made:
         words = counted(made, "picture") if made == total else f"{made} of {total} pictures"
-        if not kept:
+        if not _is_kept(view, previews):
             return f"{words}, no longer kept"
-        return f"{words}, waiting for you" if view.delivery is DeliveryState.KEPT else words
+        return f"{words}, waiting for you" if _waits(view, previews) else words
     states = {picture.state for picture in absent(view)}
     if states == {PictureState.CANCELLED}:
         return "cancelled"
     if PictureState.OVERDUE in states:
         return "overdue"
     return "no picture" if total == 1 else "no pictures"
+
+
+def _is_kept(view: RequestView, previews: Mapping[str, Preview] | None) -> bool:
+    return any(picture.path is not None for picture in came(view)) and (previews is None or view.id in previews)
+
+
+def _waits(view: RequestView, previews: Mapping[str, Preview] | None) -> bool:
+    return view.delivery is DeliveryState.KEPT and _is_kept(view, previews)
 
 
 def _cost(view: RequestView) -> str:

@@ -9,6 +9,9 @@ import discord
 import pytest
 from discord import app_commands
 
+from bot.generations.repository import GenerationsRepository
+from bot.generations.states import DeliveryState
+from bot.storage import Connection
 from bot.ui import ids
 from tests.cogs.conftest import DiscordWorld, labels_of, noise, pictures_of, selects_of, text_of
 
@@ -251,6 +254,83 @@ async def test_a_picture_that_waits_can_be_posted_by_its_owner(discord_world: Di
     after = await world.slash(world.alice, "history")
     assert "●" not in text_of(after.response)
     assert f"/{world.channel.id}/{public.id}" in text_of(after.response)
+
+
+async def test_what_waits_stands_first_and_only_what_was_shown_counts_as_told(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    for number in range(1, 8):
+        await world.imagine(f"picture number {number}")
+        if number % 3 == 1:
+            await world.idle()
+    await world.idle()
+    ids_of = {number: (await _named(world, f"picture number {number}")) for number in range(1, 8)}
+    before = await world.slash(world.alice, "history")
+    await _give_up(world, *(ids_of[number] for number in range(1, 7)))
+
+    world.env.inject_error("PATCH", "*/messages/*", status=400, code=50035, times=None)
+    await world.click(world.alice, before.response, "Older")
+    world.env.backend.faults.clear()
+    assert await _untold(world) == {ids_of[number] for number in range(1, 7)}, "Discord did not take it"
+
+    shown = await world.slash(world.alice, "history")
+    said = text_of(shown.response)
+    assert [number for number in range(1, 8) if f"● **picture number {number}**" in said] == [2, 3, 4, 5, 6]
+    assert "picture number 7" not in said
+    assert "● waits for you" in said
+    assert await _untold(world) == {ids_of[1]}
+
+    await world.advance(31 * 24 * 3600)
+    await world.core.engine._upkeep.make_room()
+    assert await _is_kept(world, ids_of[1]), "paid for, and never shown"
+    assert not await _is_kept(world, ids_of[2])
+
+    after = await world.slash(world.alice, "history")
+    said = text_of(after.response)
+    assert said.index("● **picture number 1**") < said.index("**picture number 7**")
+    assert await _untold(world) == set()
+
+
+async def test_turning_to_it_shows_what_waits_on_a_later_page(discord_world: DiscordWorld) -> None:
+    world = discord_world
+    for number in range(1, 7):
+        await world.imagine(f"picture number {number}")
+        if number % 3 == 0:
+            await world.idle()
+    ids_of = {number: (await _named(world, f"picture number {number}")) for number in range(1, 7)}
+    await _give_up(world, *ids_of.values())
+    shown = await world.slash(world.alice, "history")
+    assert await _untold(world) == {ids_of[1]}
+    await world.click(world.alice, shown.response, "Older")
+    assert "● **picture number 1**" in text_of(shown.response)
+    assert await _untold(world) == set()
+
+
+async def _give_up(world: DiscordWorld, *request_ids: str) -> None:
+    """Let it be as after a day of faults of Discord's."""
+
+    async def work(tx: Connection) -> None:
+        for request_id in request_ids:
+            await GenerationsRepository(tx).deliveries.change(request_id, state=DeliveryState.KEPT)
+
+    await world.database.write(work)
+
+
+async def _untold(world: DiscordWorld) -> set[str]:
+    found = await world.database.look(
+        lambda tx: GenerationsRepository(tx).deliveries.unnoticed(world.alice.id, world.guild.id, limit=99)
+    )
+    return set(found)
+
+
+async def _named(world: DiscordWorld, prompt: str) -> str:
+    page = await world.core.generations.search(user_id=world.alice.id, guild_id=world.guild.id, text=prompt)
+    (view,) = page.requests
+    return view.id
+
+
+async def _is_kept(world: DiscordWorld, request_id: str) -> bool:
+    (picture,) = await world.database.look(lambda tx: GenerationsRepository(tx).pictures.of(request_id))
+    return picture.path is not None and await asyncio.to_thread((world.settings.data_dir / picture.path).exists)
 
 
 # --- after a restart ---

@@ -151,7 +151,7 @@ async def test_a_private_picture_with_a_blocked_word_is_not_published(ruled: Dis
     shown = await world.slash(world.alice, "history")
     opened = (await world.choose(world.alice, shown.response, await newest(world))).response
     asked = await world.click(world.alice, opened, "Post here")
-    words = await _term(world)
+    words = await RULES["term"](world)
     refused = await world.click(world.alice, asked.response, "Show it to everyone")
     told = text_of([*refused.followups, refused.response][0])
     assert "It can't be posted in this server." in told

@@ -14,7 +14,7 @@ from bot.sandbox.rivya import Fault, FaultKind
 from bot.sandbox.wire import MessageRecord, WireFault, WireFaultKind
 from tests.crash.world import Ask, World
 from tests.faults.discord_rows import let_the_token_die
-from tests.faults.rows import KEPT, REFERENCES, VOID, WITHDRAWN, Deed, Group, Row, in_time, timing_out, wire_faults
+from tests.faults.rows import KEPT, REFERENCES, VOID, Deed, Group, Row, in_time, timing_out, wire_faults
 from tests.faults.table import ask_again, pause
 
 _SLOW = (Fault(kind=FaultKind.TASK_SLOW, delay_s=20),)
@@ -166,14 +166,14 @@ _RIGHTS = (
     Row(
         name="message deleted (10008)",
         meddle=painting(lambda world, ask: world.wire.people.delete_message(ask.interaction.message_id or 0)),
-        expected=WITHDRAWN,
+        expected=KEPT,
     ),
     Row(
         name="message deleted, token dead",
         meddle=painting(
             let_the_token_die, lambda world, ask: world.wire.people.delete_message(ask.interaction.message_id or 0)
         ),
-        expected=WITHDRAWN,
+        expected=KEPT,
     ),
     Row(name="token dead (50027)", meddle=painting(let_the_token_die)),
     Row(

@@ -30,7 +30,7 @@ from tests.crash.ways import (
 from tests.crash.world import Ask, World
 from tests.faults.discord_rows import CLOSED, let_the_token_die
 from tests.faults.rivya_rows import expected_of, once
-from tests.faults.rows import PICTURE, UNKNOWN, VOID, WITHDRAWN, Group, Row, in_time, timing_out, wire_faults
+from tests.faults.rows import KEPT, PICTURE, UNKNOWN, VOID, Group, Row, in_time, timing_out, wire_faults
 from tests.faults.trouble_rows import comes_directly, in_a_channel_of_its_own, painting, well_again
 
 PRESSED: dict[str, Way] = {
@@ -148,7 +148,7 @@ _TAKEN_AWAY = (
         rivya=_SLOW,
         way=MENTION,
         meddle=painting(_delete_the_reply),
-        expected=WITHDRAWN,
+        expected=KEPT,
     ),
     Row(
         name="mention, its channel is deleted (10003)",

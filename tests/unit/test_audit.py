@@ -8,11 +8,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bot.credits.audit import MOST_FOR_A_RULE, AuditReport, audit, render
 from bot.credits.audit_checks import RULES
+from bot.credits.audit_outcomes import OUTCOME_RULES, STUCK_AFTER_MS
 from bot.credits.audit_settings import SETTING_RULES
 from bot.credits.ledger import Ledger
 from bot.credits.quota_repository import QuotaRepository, values_of
@@ -22,6 +25,7 @@ from bot.credits.windows import Period, month_of
 from bot.generations.house import change_rules
 from bot.storage import Connection, Database, open_database
 from tests.books import GUILD, USER, accept, end, fetch, move
+from tests.plans import Recorder, plan_of
 
 NOW_MS = 1_790_000_000_000
 POLICY = SpendingPolicy(20, None, None)
@@ -154,6 +158,8 @@ NEW_ENTRY = (
     "created_at_ms) VALUES "
 )
 OLD_NOTICE = "INSERT INTO operator_notices (operator_id, kind, facts, created_at_ms) VALUES (7, 'low', '{}', 1)"
+LONG_AGO = f"UPDATE entries SET created_at_ms = {NOW_MS - STUCK_AFTER_MS}"
+SETTLED_LONG_AGO = f"UPDATE requests SET settled_at_ms = {NOW_MS - STUCK_AFTER_MS} WHERE id = 'made'"
 NEW_LEG = "INSERT INTO legs (entry_id, account_id, guild_id, grant_id, amount_credits, dated_at_ms) VALUES "
 NO_SETTLEMENT_INDEX = "DROP INDEX uq_entries_settlement; "
 PUT_IT_BACK = "; CREATE INDEX uq_entries_settlement ON entries (settles_id)"
@@ -229,6 +235,12 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("grant_misused", f"UPDATE entries SET expires_at_ms = {NOW_MS} WHERE id = 1", "or had expired"),
     ("grant_misused", "UPDATE legs SET grant_id = 2 WHERE grant_id = 1 AND entry_id = 11", "draws on entry 2"),
     ("window_negative", f"{NEW_LEG} (6, 1, {GUILD}, NULL, -20, {NOW_MS})", "Account 1 got 7 credits more back"),
+    (
+        "grant_late",
+        f"{NEW_ENTRY} (1, 'grant', 8, NULL, 'failed-1', 'engine', 'y', {NOW_MS})",
+        "8 credits were granted to account 1 by the bot itself, but only 0 had come back of picture failed-1",
+    ),
+    ("grant_late", f"{NEW_ENTRY} (1, 'grant', 8, NULL, NULL, 'engine', 'y', {NOW_MS})", "picture none"),
     ("wrong_books", "UPDATE entries SET account_id = 1 WHERE id = 5", "Entry 5 (adjust) stands on account 1"),
     ("wrong_books", "UPDATE entries SET account_id = 2 WHERE id = 1", "Entry 1 (grant) stands on account 2"),
     ("future", f"UPDATE entries SET created_at_ms = {NOW_MS + 86_400_000} WHERE id = 15", "Entry 15 is dated 1439"),
@@ -261,6 +273,45 @@ DAMAGE: list[tuple[str, str, str]] = [
     ("picture_charged", "UPDATE pictures SET charged_credits = 9 WHERE id = 'made-1'", "it cost 9 credits, but 8"),
     ("picture_charged", "UPDATE pictures SET charged_credits = NULL WHERE id = 'made-2'", "it cost 0 credits, but 5"),
     ("picture_charged", "UPDATE pictures SET charged_credits = 8 WHERE id = 'failed-1'", "it cost 8 credits, but 0"),
+    (
+        "captured_wrong",
+        "UPDATE pictures SET final_credits = 2 WHERE id = 'mixed-1'",
+        "8 was its price: 2 are due",
+    ),
+    ("captured_wrong", "UPDATE pictures SET final_credits = 6 WHERE id = 'made-2'", "was charged with 5 credits"),
+    ("captured_wrong", "UPDATE pictures SET final_credits = -3 WHERE id = 'made-2'", "0 are due"),
+    (
+        "variance_missing",
+        "UPDATE pictures SET final_credits = 20 WHERE id = 'mixed-1'",
+        "took 12 credits more",
+    ),
+    ("variance_missing", "UPDATE entries SET picture_id = 'made-2' WHERE id = 5", "made-1 the image service took 2"),
+    ("variance_missing", "UPDATE accounts SET kind = 'loss' WHERE id = 2", "but 0 are booked"),
+    ("loss_missing", "UPDATE entries SET picture_id = 'made-1' WHERE id = 15", "it may have cost (8 credits)"),
+    ("loss_missing", "UPDATE accounts SET kind = 'variance' WHERE kind = 'loss'", "Picture lost-1 is lost"),
+    ("request_stuck", "UPDATE requests SET state = 'running' WHERE id = 'made'", "Request made is running, but none"),
+    (
+        "hold_stuck",
+        f"UPDATE pictures SET state = 'painting' WHERE id = 'open-1'; {LONG_AGO} WHERE id = 11",
+        "open-1, which is painting: let the bot run",
+    ),
+    (
+        "hold_stuck",
+        f"UPDATE pictures SET submitted_at_ms = {NOW_MS - 1000} WHERE id = 'made-1'; "
+        f"{LONG_AGO} - {STUCK_AFTER_MS} WHERE id = 11",
+        "Hold 11 over 8 credits of account 1 is open since 2026-09-15",
+    ),
+    ("delivery_stuck", f"{SETTLED_LONG_AGO}", "The result of request made is waiting to be shown since 2026-09-18"),
+    (
+        "delivery_stuck",
+        f"{SETTLED_LONG_AGO}; UPDATE deliveries SET state = 'due' WHERE request_id = 'made'",
+        "The result of request made is to be shown",
+    ),
+    (
+        "bytes_missing",
+        "UPDATE pictures SET bytes_dropped_at_ms = NULL WHERE id = 'made-2'",
+        "Picture made-2 was fetched",
+    ),
     ("request_unended", "UPDATE requests SET state = 'void' WHERE id = 'open'", "Request open is void"),
     ("request_unended", "UPDATE requests SET state = 'void' WHERE id = 'made'", "Request made is void"),
     ("request_unended", "UPDATE requests SET state = 'settled' WHERE id = 'open'", "its picture open-1 is held"),
@@ -345,7 +396,7 @@ async def test_damage_is_found_and_named(books: Path, code: str, damage: str, wo
 
 
 def test_every_rule_has_its_damage() -> None:
-    assert {rule.code for rule in (*RULES, *SETTING_RULES)} <= {code for code, *_ in DAMAGE}
+    assert {rule.code for rule in (*RULES, *OUTCOME_RULES, *SETTING_RULES)} <= {code for code, *_ in DAMAGE}
 
 
 async def test_a_notice_may_wait_while_nothing_runs_that_could_end_it(books: Path) -> None:
@@ -364,9 +415,29 @@ async def test_owners_may_be_forgotten(books: Path) -> None:
     assert (await looked_at(books)).clean
 
 
+async def test_what_was_never_sent_may_wait_while_the_bot_stands_still(books: Path) -> None:
+    with stranger(books) as connection:
+        connection.execute(f"{LONG_AGO} - {STUCK_AFTER_MS} WHERE id = 11")
+    assert [finding for finding in (await looked_at(books)).findings if finding.code == "hold_stuck"] == []
+
+
+async def test_no_rule_of_how_pictures_end_looks_for_a_row_without_an_index(database: Database) -> None:
+    seen: list[tuple[str, Any]] = []
+    async with database.read() as tx:
+        for rule in OUTCOME_RULES:
+            values = {"now_ms": NOW_MS} if ":now_ms" in rule.broken else {}
+            await Recorder(tx, seen).execute(text(rule.broken), values)  # type: ignore[arg-type]
+        plan = await plan_of(tx, seen)
+    assert len(seen) == len(OUTCOME_RULES)
+    # Each walks through one table at most, pictures, and finds all else by its index.
+    walked = {step.split()[1] for step in plan if step.startswith("SCAN")}
+    assert walked <= {"p", "o"}
+    assert [step for step in plan if "AUTOMATIC" in step] == []
+
+
 async def test_a_late_picture_may_be_free(books: Path) -> None:
     with stranger(books) as connection:
-        connection.execute("UPDATE pictures SET state = 'fetched', sha256 = 'x' WHERE id = 'lost-1'")
+        connection.execute("UPDATE pictures SET state = 'fetched', sha256 = 'x', path = 'y' WHERE id = 'lost-1'")
     assert (await looked_at(books)).clean
 
 

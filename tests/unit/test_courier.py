@@ -11,7 +11,7 @@ from bot.generations.states import DeliveryState, PictureState, Rung
 from bot.generations.values import Place
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from tests.clocks import TestClock
-from tests.unit.ladder import CHANNEL, DIRECT, EDIT, KEPT, ORIGINAL, SHOWN, WITHDRAWN, F, ended
+from tests.unit.ladder import CHANNEL, DIRECT, EDIT, KEPT, ORIGINAL, SHOWN, F, ended
 from tests.world import GUILD, World, Worlds
 
 LADDER = [
@@ -22,7 +22,7 @@ LADDER = [
     (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.TOKEN_DEAD}, [EDIT, ORIGINAL, CHANNEL], SHOWN),
     (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.TOKEN_DEAD, CHANNEL: F.NO_ACCESS}, list(Rung), SHOWN),
     (False, dict.fromkeys(Rung, F.NO_ACCESS), list(Rung), KEPT),
-    (False, {EDIT: F.GONE}, [EDIT], WITHDRAWN),
+    (False, {EDIT: F.GONE}, [EDIT], KEPT),
     # It went with its channel, or behind a closed one: nobody deleted it.
     (False, {EDIT: F.NO_ACCESS, ORIGINAL: F.GONE, CHANNEL: F.NO_ACCESS}, list(Rung), SHOWN),
     (True, {}, [ORIGINAL], SHOWN),
@@ -63,7 +63,7 @@ PLACES: list[tuple[dict[str, Any], dict[Rung, F], list[Rung], DeliveryState]] = 
     # A mention has no token.
     ({"source_kind": "message", "interaction_token": None}, {}, [EDIT], SHOWN),
     ({"source_kind": "message", "interaction_token": None}, {EDIT: F.NO_ACCESS}, [EDIT, CHANNEL], SHOWN),
-    ({"source_kind": "message", "interaction_token": None}, {EDIT: F.GONE}, [EDIT], WITHDRAWN),
+    ({"source_kind": "message", "interaction_token": None}, {EDIT: F.GONE}, [EDIT], KEPT),
 ]  # fmt: skip
 
 

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from bot.generations.states import Rung
+from bot.generations.states import PictureState, Rung
 from bot.sandbox.rivya_faults import Fault, FaultKind
-from tests.unit.ladder import EDIT, ORIGINAL, SHOWN, F, ended
-from tests.world import Worlds
+from bot.ui.failure import notice_card
+from tests.unit.ladder import EDIT, KEPT, ORIGINAL, SHOWN, WITHDRAWN, F, ended
+from tests.world import ALICE, GUILD, World, Worlds
 
 
 async def test_the_ping_goes_out_once(worlds: Worlds) -> None:
@@ -89,6 +90,33 @@ async def test_progress_goes_on_by_the_edit_that_is_open(worlds: Worlds, closed:
         assert len(world.discord.progress) > 3
         assert {post.rung for post in world.discord.progress} == {EDIT, ORIGINAL} - {closed}
         assert tries.count(closed) == 1
+
+
+async def test_whoever_has_seen_nothing_of_a_deleted_message_is_told_and_finds_the_picture(world: World) -> None:
+    world.discord.refuse_progress = lambda rung: F.GONE if rung is EDIT else F.TOKEN_DEAD
+    world.discord.refuse = lambda rung, _try: F.GONE if rung in {EDIT, ORIGINAL} else None
+    request_id = await world.imagine()
+    await world.until_idle()
+    assert world.discord.posts == []
+    assert (await world.view(request_id)).delivery is KEPT
+    notices = await world.core.generations.notices(user_id=ALICE, guild_id=GUILD)
+    assert notices.request_ids == (request_id,)
+    said = str(notice_card(notices.waiting, notices.failed).to_components())
+    assert "A picture of yours waits in /history." in said
+    assert "or the message was deleted there" in said
+
+
+async def test_whoever_dismisses_their_own_private_result_is_not_told_of_a_late_one(world: World) -> None:
+    world.rivya.variants.task_s = (1.0, 1.0)
+    world.rivya.faults.add(Fault(kind=FaultKind.TASK_SLOW, delay_s=600))
+    request_id = await world.imagine(private=True, count=2)
+    await world.until_delivery(request_id, SHOWN)
+    world.discord.refuse = lambda _rung, _try: F.GONE
+    await world.pass_time(700, step_s=10)
+    await world.until_state(request_id, PictureState.FETCHED)
+    await world.until_idle()
+    assert (await world.view(request_id)).delivery is WITHDRAWN
+    assert await world.told() == 0
 
 
 async def test_there_is_no_progress_in_a_message_that_was_deleted(worlds: Worlds) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from bot.generations.quota_changes import GrantChange
 from bot.generations.refusals import ServicePaused
 from bot.generations.states import DeliveryState, PictureState, RequestState
 from bot.sandbox.rivya_faults import Fault, FaultKind
 from bot.storage import Connection
 from tests.clocks import TestClock
-from tests.world import World, Worlds
+from tests.world import ALICE, GUILD, World, Worlds
 
 DAY_S = 24 * 3600
 HOUR_S = 3600
@@ -362,3 +363,18 @@ async def test_a_refused_key_does_not_flap(worlds: Worlds, clock: TestClock) -> 
         assert world.core.account.retry_s == 300
         await world.check_books(charged=8)
         assert clock.now_ms()
+
+
+async def test_extra_credits_that_expired_while_it_was_in_doubt_can_be_used_again(worlds: Worlds) -> None:
+    worlds.rivya.faults.add(LOST_AFTER)
+    async with worlds.open(idempotency_trust_s=50, member_credits_per_month=0) as world:
+        await world.core.quotas.change(GUILD, GrantChange(user_id=ALICE, credits=8, days=1), by=1, event_id="granted")
+        request_id = await world.imagine()
+        await world.until_state(request_id, PictureState.UNKNOWN)
+        await world.pass_time(25 * 3600, step_s=600)
+        await world.until_state(request_id, PictureState.LOST)
+        await world.until_delivery(request_id, DeliveryState.SHOWN)
+        await world.until_idle()
+        assert "your 8 credits are back" in world.discord.posts[-1].words
+        assert await world.left() == 8
+        assert (await world.audit()).findings == ()

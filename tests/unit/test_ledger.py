@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from bot.credits.audit import audit
 from bot.credits.ledger import Ledger
 from bot.credits.quota_rules import Spender
 from bot.credits.repository import CreditsRepository
@@ -61,12 +62,46 @@ async def test_a_hold_that_is_too_much_leaves_no_trace(purse: Purse) -> None:
 
 
 async def test_a_void_gives_back_the_same_legs(purse: Purse) -> None:
-    grant = await purse.grant(10, NOW_MS + DAY_MS)
+    grant = await purse.grant(10, NEXT_MONTH_MS + DAY_MS)
     hold, _ = await purse.hold(25)
-    purse.now_ms = NEXT_MONTH_MS  # the window is closed and the grant has expired: it goes back there all the same
+    purse.now_ms = NEXT_MONTH_MS  # the window is closed: it goes back there all the same
     await purse.void(hold)
     assert await purse.legs(await purse.settled_by(hold)) == [(grant, -5), (None, -20)]
-    assert await purse.left() == 20
+    assert await purse.left() == 20 + 10
+
+
+async def test_what_comes_back_of_an_expired_grant_is_granted_anew(purse: Purse) -> None:
+    purse.allowance = 0
+    short, long = await purse.grant(3, NOW_MS + 1000), await purse.grant(7, NOW_MS + 3 * DAY_MS)
+    hold, picture = await purse.hold(8)
+    purse.now_ms = NOW_MS + 4 * DAY_MS
+    assert await purse.left() == 0
+    await purse.void(hold)
+    assert await purse.legs(await purse.settled_by(hold)) == [(short, -3), (long, -5)]
+    async with purse.database.read() as tx:
+        rows = await CreditsRepository(tx).latest(purse.account_id, 2)
+    # What was left of the second one's time when it was held; of the first one's that was a second.
+    assert [(row.kind, row.amount_credits, row.expires_at_ms, row.actor, row.picture_id) for row in rows] == [
+        ("grant", 5, purse.now_ms + 3 * DAY_MS, "engine", picture),
+        ("grant", 3, purse.now_ms + DAY_MS, "engine", picture),
+    ]
+    assert await purse.left() == 8  # neither more than was held, nor the two that had expired unused
+    purse.now_ms += DAY_MS
+    assert await purse.left() == 5
+
+
+async def test_what_a_cheaper_picture_leaves_of_an_expired_grant_is_granted_anew(purse: Purse) -> None:
+    purse.allowance = 0
+    await purse.grant(8, NOW_MS + DAY_MS)
+    hold, picture = await purse.hold(8)
+    purse.now_ms = NOW_MS + 2 * DAY_MS
+    await purse.capture(hold, 5)
+    assert await purse.left() == 3
+    await purse.refund(picture, 5)  # beside a late refund, which is a grant, too
+    assert await purse.left() == 8
+    async with purse.database.read() as tx:
+        report = await audit(tx, now_ms=purse.now_ms)
+    assert [finding for finding in report.findings if finding.code in {"grant_late", "refund_legs"}] == []
 
 
 async def test_a_lower_capture_frees_grants_first(purse: Purse) -> None:

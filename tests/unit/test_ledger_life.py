@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from sqlalchemy.exc import IntegrityError
 
 from bot.credits.audit import audit
-from bot.credits.ledger import Ledger
+from bot.credits.ledger import LATE_GRANT_MS, Ledger
 from bot.credits.ledger import Purse as Pocket
 from bot.credits.windows import month_of
 from bot.storage import Connection, Database, open_database
@@ -195,7 +195,7 @@ class LongLife(RuleBasedStateMachine):
         hold.captured = min(final, hold.amount)
         assert (captured.charged_credits, captured.variance_credits) == (hold.captured, final - hold.captured)
         back = self.model.give_back(hold, hold.amount - hold.captured, list(hold.drawn))
-        assert self.run_async(self.purse.legs(self.run_async(self.purse.settled_by(hold.id)))) == back
+        self.it_is_settled(hold, back)
         self.model.on_hold -= hold.amount
         self.model.variance += final - hold.captured
         return hold
@@ -205,9 +205,20 @@ class LongLife(RuleBasedStateMachine):
         drawn = dict(hold.drawn)
         self.write(lambda _ledger, tx: end(tx, hold.picture, now_ms=self.model.now_ms))
         back = self.model.give_back(hold, hold.amount, list(hold.drawn))
-        assert self.run_async(self.purse.legs(self.run_async(self.purse.settled_by(hold.id)))) == back
+        self.it_is_settled(hold, back)
         assert {place: -share for place, share in back} == drawn
         self.model.on_hold -= hold.amount
+
+    def it_is_settled(self, hold: ModelHold, back: Legs) -> None:
+        settlement = self.run_async(self.purse.settled_by(hold.id))
+        assert self.run_async(self.purse.legs(settlement)) == back
+        for place, share in back:
+            grant = self.model.grants[place] if place is not None else None
+            if grant is None or grant.open_at(self.model.now_ms):
+                continue
+            settlement += 1  # what came back of an expired grant is granted anew
+            life_ms = max((grant.expires_at_ms or 0) - hold.dated_at_ms, LATE_GRANT_MS)
+            self.model.grants[settlement] = ModelGrant(-share, self.model.now_ms + life_ms)
 
     @rule(hold=paid, amount=st.integers(1, 10))
     def an_admin_refunds(self, hold: ModelHold, amount: int) -> None:

@@ -15,9 +15,10 @@ from bot.generations.refusals import NotForYou
 from bot.generations.repository import GenerationsRepository, ReportState
 from bot.generations.states import DeliveryState, Rung
 from bot.generations.values import RequestView
-from bot.storage import Database
+from bot.storage import Connection, Database
 from bot.storage.credit_tables import accounts, entries
 from bot.storage.request_tables import deliveries, pictures, requests
+from tests.books import end
 from tests.plans import Recorder, plan_of
 from tests.world import World
 
@@ -95,6 +96,35 @@ async def test_a_moderators_removal_stays_whatever_the_owner_does_then(database:
     assert request.removed_by == STRANGER
     assert delivery is not None
     assert delivery.state is DeliveryState.WITHDRAWN
+
+
+@pytest.mark.parametrize(
+    ("state", "picture", "by", "after"),
+    [
+        (DeliveryState.WAITING, "held", STRANGER, DeliveryState.KEPT),
+        (DeliveryState.DUE, "failed", STRANGER, DeliveryState.KEPT),
+        (DeliveryState.SHOWN, "held", STRANGER, DeliveryState.KEPT),  # one of several has not come yet
+        (DeliveryState.SHOWN, "failed", STRANGER, DeliveryState.WITHDRAWN),
+        (DeliveryState.WAITING, "held", OWNER, DeliveryState.WITHDRAWN),
+        (DeliveryState.SHOWN, "held", OWNER, DeliveryState.WITHDRAWN),
+    ],
+)
+async def test_what_somebody_else_removes_before_it_was_all_shown_waits_for_its_owner(
+    database: Database, state: DeliveryState, picture: str, by: int, after: DeliveryState
+) -> None:
+    await shown_in(database)
+
+    async def as_it_stood(tx: Connection) -> None:
+        rows = GenerationsRepository(tx)
+        await rows.deliveries.change(REQUEST, state=state)
+        if picture == "failed":
+            await end(tx, f"{REQUEST}-1", now_ms=1)
+
+    await database.write(as_it_stood)
+    await Moderation(database, SystemClock()).remove(REQUEST, user_id=by, guild_id=GUILD, moderator=True)
+    delivery = await database.look(lambda tx: GenerationsRepository(tx).deliveries.get(REQUEST))
+    assert delivery is not None
+    assert delivery.state is after
 
 
 async def test_a_result_that_waits_goes_on_waiting(database: Database) -> None:

@@ -30,7 +30,7 @@ async def test_no_query_of_every_day_walks_through_a_whole_table(database: Datab
         await rows.tray.get(1)
         await rows.deliveries.open()
         await rows.deliveries.unnoticed(1, 2, limit=5)
-        await rows.requests.history(1, 2, limit=5, offset=0)
+        await rows.requests.history(1, 2, limit=5, offset=0, waiting_first=True)
         await rows.requests.history(1, 2, limit=5, offset=0, wanted=Wanted("a fox", "m", 1, 2, with_picture=True))
         await rows.requests.running_of(1)
         await rows.requests.by_end(1, "abcdef")

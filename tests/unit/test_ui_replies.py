@@ -97,7 +97,8 @@ def test_no_limit_and_no_credits() -> None:
 def test_history_lists_the_waiting_first_and_pages() -> None:
     card = SAMPLES["history"].draw()
     said = texts(card)
-    assert said.index("● ") < said.index("a red panda")
+    assert said.index("● **") < said.index("a red panda")
+    assert "● waits for you: its message was deleted, or I could not post it where you asked." in said
     assert "[go to the message](https://discord.com/channels/20/30/40)" in said
     assert custom_ids(card) == ["nbb:open", "nbb:hist:1", "nbb:hist:3"]
     select = next(part for part in card.to_components()[0]["components"] if part["type"] == 1)["components"][0]
@@ -107,6 +108,7 @@ def test_history_lists_the_waiting_first_and_pages() -> None:
 def test_history_has_no_button_past_its_ends() -> None:
     one = HistoryPage((request(),), 1, 1)
     assert custom_ids(cards.history_card(one)) == ["nbb:open"]
+    assert "●" not in texts(cards.history_card(one))
     assert custom_ids(cards.history_card(HistoryPage((), 1, 1))) == []
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-from sqlalchemy import ColumnElement, text
+from sqlalchemy import ColumnElement, exists, literal_column, text
 from sqlalchemy.engine import CursorResult
 
 from bot.storage import Connection
-from bot.storage.request_tables import requests
+from bot.storage.request_tables import deliveries, pictures, requests
 
 # The conditions of the partial indexes, word for word: SQLite uses such an index only for a condition that it can see.
 OPEN_PICTURE = text("pictures.state NOT IN ('fetched', 'failed', 'cancelled', 'lost')")
@@ -21,6 +21,17 @@ OPEN_REQUEST = text("requests.state IN ('accepted', 'running')")
 OPEN_DELIVERY = text("deliveries.state IN ('waiting', 'due')")
 UNTOLD_VOID = text("requests.state = 'void' AND requests.void_told_at_ms IS NULL")
 HAS_PARENT = text("requests.parent_id IS NOT NULL")
+HAS_WAITING = (
+    exists()
+    .where(
+        deliveries.c.request_id == requests.c.id,
+        deliveries.c.state == literal_column("'kept'"),
+        pictures.c.request_id == requests.c.id,
+        pictures.c.path.is_not(None),
+    )
+    .correlate(requests)
+)
+"""Whether a picture of a request waits for its owner in the history."""
 
 
 class Row:

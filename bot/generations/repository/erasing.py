@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from bot.generations.repository.bans import BanQueries
-from bot.generations.repository.base import OPEN_DELIVERY, OPEN_REQUEST, Queries, Row
+from bot.generations.repository.base import HAS_WAITING, OPEN_DELIVERY, OPEN_REQUEST, Queries, Row
 from bot.generations.repository.reports import ReportState
 from bot.generations.states import DeliveryState, ReferenceState, RequestState, Rung
 from bot.storage.personal_tables import drafts, forgettings, preferences, removals, styles
@@ -138,12 +138,6 @@ class ErasingQueries(Queries):
 
     async def expired(self, *, before_ms: int, undelivered_before_ms: int, limit: int) -> list[str]:
         """Return ended requests of before, oldest first; those with a picture that waits for its owner later."""
-        waits = exists().where(
-            deliveries.c.request_id == requests.c.id,
-            deliveries.c.state == DeliveryState.KEPT,
-            pictures.c.request_id == requests.c.id,
-            pictures.c.path.is_not(None),
-        )
         on_its_way = exists().where(
             deliveries.c.request_id == requests.c.id,
             deliveries.c.state.in_((DeliveryState.WAITING, DeliveryState.DUE)),
@@ -157,7 +151,7 @@ class ErasingQueries(Queries):
                     requests.c.state == RequestState.VOID,
                     and_(requests.c.state == RequestState.SETTLED, not_(on_its_way)),
                 ),
-                or_(requests.c.created_at_ms < undelivered_before_ms, not_(waits)),
+                or_(requests.c.created_at_ms < undelivered_before_ms, not_(HAS_WAITING)),
             )
             .order_by(requests.c.created_at_ms)
             .limit(limit)

@@ -9,7 +9,16 @@ from unicodedata import normalize
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, func, insert, or_, select, union, update
 
-from bot.generations.repository.base import HAS_PARENT, OPEN_PICTURE, OPEN_REQUEST, UNTOLD_VOID, Queries, Row, in_guild
+from bot.generations.repository.base import (
+    HAS_PARENT,
+    HAS_WAITING,
+    OPEN_PICTURE,
+    OPEN_REQUEST,
+    UNTOLD_VOID,
+    Queries,
+    Row,
+    in_guild,
+)
 from bot.generations.states import DeliveryState, PictureState, RequestState
 from bot.storage.request_tables import deliveries, pictures, requests
 from bot.storage.server_tables import gallery_posts
@@ -190,9 +199,19 @@ class RequestQueries(Queries):
         )
 
     async def history(
-        self, user_id: int, guild_id: int | None, *, limit: int, offset: int, wanted: Wanted | None = None
+        self,
+        user_id: int,
+        guild_id: int | None,
+        *,
+        limit: int,
+        offset: int,
+        wanted: Wanted | None = None,
+        waiting_first: bool = False,
     ) -> tuple[list[RequestRow], int]:
-        """Return a page of a person's taken requests in a guild, newest first, and how many there are."""
+        """Return a page of a person's taken requests in a guild, newest first, and how many there are.
+
+        ``waiting_first``: before all others those with a picture that waits for its owner.
+        """
         mine = and_(
             requests.c.user_id == user_id,
             in_guild(guild_id),
@@ -204,9 +223,11 @@ class RequestQueries(Queries):
         total = await self._count(select(func.count()).select_from(requests).where(mine))
         if not limit:
             return [], total
+        newest = requests.c.created_at_ms.desc()
+        order = [HAS_WAITING.desc(), newest] if waiting_first else [newest]
         found = await self._all(
             RequestRow,
-            select(requests).where(mine).order_by(requests.c.created_at_ms.desc()).limit(limit).offset(offset),
+            select(requests).where(mine).order_by(*order).limit(limit).offset(offset),
         )
         return found, total
 
