@@ -351,8 +351,14 @@ class Model:
         self._return_unused(picture, picture.price)
 
     def _return_unused(self, picture: Picture, amount: int) -> None:
+        before = dict(picture.drawn)
         self._give_back(picture, amount, list(picture.drawn))
         self.paid.append((picture.channel, picture.at_ms, -amount))
+        for place, share in before.items():
+            back, grant = share - picture.drawn[place], self.grants[place] if place is not None else None
+            if back and grant is not None and grant.expires_at_ms is not None and grant.expires_at_ms <= self.now_ms:
+                life_ms = max(grant.expires_at_ms - picture.at_ms, DAY_MS)
+                self.grants.append(Grant(picture.user, back, self.now_ms + life_ms))
 
     def refund(self, picture: Picture, amount: int) -> bool:
         """Give back what somebody paid; the channel and the server have spent it all the same. Tells whether it may."""

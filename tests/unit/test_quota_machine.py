@@ -290,14 +290,18 @@ class ServerLife(RuleBasedStateMachine):
         ours = {"guild_id": self.server.guild_id}
 
         async def look(tx: Connection) -> None:
-            assert (await audit(tx, now_ms=LONG_AFTER_MS)).findings == ()
+            findings = (await audit(tx, now_ms=LONG_AFTER_MS)).findings
+            assert [finding for finding in findings if finding.code not in NOBODY_BRINGS] == []
             for query in UNSETTLED:
                 assert not await tx.scalar(text(query), ours)
             sums = await tx.execute(text(BOOKED_AND_DRAWN), ours)
-            assert all(row.booked == row.drawn for row in sums)
+            assert [row for row in sums.all() if row.booked != row.drawn] == []
 
         self.run_async(self.server.database.look(look))
 
+
+NOBODY_BRINGS = {"delivery_stuck"}
+"""What `audit` finds of pictures that are shown nowhere: no courier works here."""
 
 UNSETTLED = (
     "SELECT count(*) FROM open_holds JOIN accounts a ON a.id = account_id WHERE guild_id = :guild_id",
@@ -308,12 +312,16 @@ BOOKED_AND_DRAWN = """
       (SELECT coalesce(sum(CASE e.kind
           WHEN 'hold' THEN e.amount_credits WHEN 'void' THEN -e.amount_credits
           WHEN 'capture' THEN e.amount_credits - h.amount_credits WHEN 'refund' THEN -e.amount_credits
-          WHEN 'grant' THEN CASE WHEN e.picture_id IS NULL THEN 0 ELSE e.amount_credits END END), 0)
+          WHEN 'grant' THEN CASE WHEN e.picture_id IS NULL OR e.actor = 'engine' THEN 0 ELSE e.amount_credits END
+          END), 0)
         FROM entries e LEFT JOIN entries h ON h.id = e.settles_id WHERE e.account_id = a.id) AS booked,
       (SELECT coalesce(sum(l.amount_credits), 0) FROM legs l WHERE l.account_id = a.id) AS drawn
     FROM accounts a WHERE a.guild_id = :guild_id
 """
-"""The sum of an account's entries is what its legs have drawn: held or taken, less what came back."""
+"""The sum of an account's entries is what its legs have drawn: held or taken, less what came back.
+
+A refund that came late is a grant with its picture; what the bot itself grants anew came back by its void already.
+"""
 
 
 def bots(runner: asyncio.Runner, folder: Path, stack: ExitStack) -> Iterator[Bot]:
