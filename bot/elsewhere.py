@@ -21,8 +21,13 @@ from bot.ui.card import Card, signed
 MOST_OFFERED: Final = 2
 
 
-def channels_for(member: discord.Member, origin: Origin, rules: HouseRules) -> list[discord.TextChannel]:
-    """Return the first channels in which a server's rules, its permissions and ours let ``member`` ask instead."""
+def channels_for(
+    member: discord.Member, origin: Origin, rules: HouseRules, *, in_public: bool
+) -> list[discord.TextChannel]:
+    """Return the first channels in which a server's rules, its permissions and ours let ``member`` ask instead.
+
+    ``in_public``: others read their names, too, so that only channels which everyone may view are named.
+    """
     guild = member.guild
     if rules.channels:
         named = [guild.get_channel(channel_id) for channel_id in rules.channels]
@@ -35,6 +40,7 @@ def channels_for(member: discord.Member, origin: Origin, rules: HouseRules) -> l
         and channel.id != origin.channel_id
         and (is_age_restricted(channel) or not rules.age_restricted_only)
         and _may_write(member, channel)
+        and (not in_public or channel.permissions_for(guild.default_role).view_channel)
         and not missing_in(channel.permissions_for(guild.me), channel)
     ]
     return found[:MOST_OFFERED]

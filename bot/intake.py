@@ -254,7 +254,7 @@ class Intake:
         if ask.member is None or request.private or cost is None or not rules.takes(request, self._catalogue):
             return []
         mends = []
-        for channel in channels_for(ask.member, ask.origin, rules):
+        for channel in channels_for(ask.member, ask.origin, rules, in_public=ask.in_public):
             draft_id = await self._keep(ask, request)
             words = mend_words(Change.ELSEWHERE, f"#{channel.name}", count=request.count, cost_credits=cost)
             mends.append(Mend(words, ids.paint_there(draft_id, channel.id, cost)))

@@ -74,8 +74,10 @@ def gap(*, line: bool = False) -> ui.Separator[Any]:
 
 
 def signed(card: Card, user_id: int) -> Card:
-    """Say below a card whom it is for, where nothing else does; nobody is notified by it."""
-    card.add_item(ui.TextDisplay(fine(f"for <@{user_id}>")))
+    """Say below a card whom it is for, once, where nothing else does; nobody is notified by it."""
+    line = fine(f"for <@{user_id}>")
+    if not any(isinstance(item, ui.TextDisplay) and item.content == line for item in card.children):
+        card.add_item(ui.TextDisplay(line))
     return card
 
 

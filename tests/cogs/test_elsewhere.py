@@ -242,6 +242,32 @@ async def test_where_discord_takes_no_card_nothing_is_charged(world: DiscordWorl
     await world.check_books(charged=0)
 
 
+async def test_a_card_whose_posting_failed_once_says_whom_it_is_for_once(world: DiscordWorld) -> None:
+    studio = _channel(world, "studio")
+    await settle(world, channels=[studio.id])
+    asked = await _refused(world)
+    world.env.inject_error("POST", f"/channels/{studio.id}/messages", status=403, code=50013, times=1)
+    await world.click(world.alice, asked.response, labels_of(asked.response)[0])
+    await world.idle()
+    (card,) = world.messages(studio)
+    assert "Please ask again" in text_of(card)
+    assert text_of(card).count(f"for <@{world.alice.id}>") == 1
+    await world.check_books(charged=0)
+
+
+async def test_a_hidden_channel_is_not_named_where_others_read_it(world: DiscordWorld) -> None:
+    everyone = world.guild.default_role
+    shown, hidden = (discord.PermissionOverwrite(view_channel=seen) for seen in (True, False))
+    secret = _channel(world, "secret", overwrites={everyone: hidden, world.client.user: shown})
+    insider = world.member(f"insider-{world.channel.id}", administrator=True)
+    await settle(world, channels=[secret.id])
+    privately = await world.imagine(PROMPT, who=insider)
+    assert labels_of(privately.response) == [f"Make 1 picture in #{secret.name} · 8 credits"]
+    await world.say(insider, f"<@{world.client.user.id}> {PROMPT}", files=[("a.png", png())])  # type: ignore[union-attr]
+    assert "I don't paint in this channel." in text_of(world.messages()[-1])
+    assert labels_of(world.messages()[-1]) == []
+
+
 def _draft_of(message: Any) -> str:
     (part,) = [part for row in message.components for part in _buttons(row)]
     match = ids.PAINT_THERE.fullmatch(part["custom_id"])
